@@ -71,7 +71,7 @@ func Of(at *hops.Hop, callers []netip.Addr, sent Sent, before, since waiting.Spa
 }
 
 func (c *Came) add(before, since float64) {
-	c.Before, c.Since = plus(c.Before, before), plus(c.Since, since)
+	c.Before, c.Since = hops.Sum(c.Before, before), hops.Sum(c.Since, since)
 }
 
 // fewOthers is which share of the connections of a hop may be of others.
@@ -223,14 +223,4 @@ func mean(v []float64) float64 {
 		n += x
 	}
 	return n / math.Max(1, float64(len(v)))
-}
-
-func plus(a, b float64) float64 {
-	switch {
-	case math.IsNaN(a):
-		return b
-	case math.IsNaN(b):
-		return a
-	}
-	return a + b
 }

@@ -1,6 +1,9 @@
 package hops
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 
@@ -13,4 +16,15 @@ func (t Track) Between(from, to float64) []float64 {
 		}
 	}
 	return out
+}
+
+// Sum adds what was measured; NaN if neither was.
+func Sum(x, y float64) float64 {
+	switch {
+	case math.IsNaN(x):
+		return y
+	case math.IsNaN(y):
+		return x
+	}
+	return x + y
 }

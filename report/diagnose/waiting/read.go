@@ -27,16 +27,16 @@ func (r *reader) stood(h *hops.Hop, spans []Span) Stood {
 	}
 	for _, x := range h.Instances {
 		read := func(name string) float64 { return median(around(x.Tracks[name], spans)) }
-		s.NotAccepted = sum(s.NotAccepted, read(probe.NotAccepted))
-		s.NotRead = sum(s.NotRead, read(probe.RequestsUnread))
-		s.Owed = sum(s.Owed, read(probe.Owed))
-		s.Incomplete = sum(s.Incomplete, read(probe.Incomplete))
-		s.Inbound = sum(s.Inbound, read(probe.Inbound))
-		s.Accepted = sum(s.Accepted, read(probe.Inbound)-finite(read(probe.NotAccepted)))
+		s.NotAccepted = hops.Sum(s.NotAccepted, read(probe.NotAccepted))
+		s.NotRead = hops.Sum(s.NotRead, read(probe.RequestsUnread))
+		s.Owed = hops.Sum(s.Owed, read(probe.Owed))
+		s.Incomplete = hops.Sum(s.Incomplete, read(probe.Incomplete))
+		s.Inbound = hops.Sum(s.Inbound, read(probe.Inbound))
+		s.Accepted = hops.Sum(s.Accepted, read(probe.Inbound)-finite(read(probe.NotAccepted)))
 		oldest := ages(x.Tracks[probe.OwedOldest], spans)
 		s.Oldest = larger(s.Oldest, quantile(oldest, 0.75))
 		s.Median = larger(s.Median, read(probe.OwedMedian))
-		s.Resent = sum(s.Resent, quantile(around(x.Tracks[probe.AnswersResent], spans), 1))
+		s.Resent = hops.Sum(s.Resent, quantile(around(x.Tracks[probe.AnswersResent], spans), 1))
 		s.OldestGrows = s.OldestGrows || grows(x.Tracks[probe.OwedOldest], spans)
 	}
 	labels := map[[2]string]bool{}
@@ -79,16 +79,16 @@ func (r *reader) process(s *Stood, x *runlog.Series, threads float64, spans []Sp
 		share := median(between(track(x), spans))
 		s.Processor = larger(s.Processor, share)
 		if cpus := float64(r.log.Header.CPUs); cpus > 0 && threads > 0 {
-			s.Cores = sum(s.Cores, share*math.Min(cpus, threads))
+			s.Cores = hops.Sum(s.Cores, share*math.Min(cpus, threads))
 		}
 	case probe.RunDelay:
-		s.NoProcessor = sum(s.NoProcessor, growth(x, spans)/1e6)
+		s.NoProcessor = hops.Sum(s.NoProcessor, growth(x, spans)/1e6)
 	case probe.Runs:
-		s.Runs = sum(s.Runs, growth(x, spans))
+		s.Runs = hops.Sum(s.Runs, growth(x, spans))
 	case probe.ThreadsRunning:
 		s.Running = larger(s.Running, quantile(between(track(x), spans), 0.25))
 	case probe.ThreadsOnDisk:
-		s.OnDisk = sum(s.OnDisk, mean(between(track(x), spans)))
+		s.OnDisk = hops.Sum(s.OnDisk, mean(between(track(x), spans)))
 	case probe.ThreadsHeld:
 		now := finite(median(around(track(x), spans)))
 		switch x.Metric.Instance {
@@ -98,7 +98,7 @@ func (r *reader) process(s *Stood, x *runlog.Series, threads float64, spans []Sp
 			s.Blocked += now
 		}
 	case probe.ThreadsStopped:
-		s.Stopped = sum(s.Stopped, median(between(track(x), spans)))
+		s.Stopped = hops.Sum(s.Stopped, median(between(track(x), spans)))
 	}
 }
 
@@ -266,17 +266,6 @@ func quantile(v []float64, q float64) float64 {
 	v = slices.Clone(v)
 	slices.Sort(v)
 	return v[int(q*float64(len(v)-1)+0.5)]
-}
-
-// sum adds what was measured; NaN if neither was.
-func sum(x, y float64) float64 {
-	switch {
-	case math.IsNaN(x):
-		return y
-	case math.IsNaN(y):
-		return x
-	}
-	return x + y
 }
 
 func larger(x, y float64) float64 {

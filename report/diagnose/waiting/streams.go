@@ -28,8 +28,8 @@ func streamsOf(asked []*hops.Peer, now, before []Span) *Streams {
 	for _, p := range asked {
 		out.Connections += float64(p.Streams.Connections)
 		out.Limit = math.Max(out.Limit, p.Streams.Limit)
-		out.Answered = sum(out.Answered, mean(between(p.Streams.Answered, now)))
-		out.AnsweredBefore = sum(out.AnsweredBefore, mean(between(p.Streams.Answered, before)))
+		out.Answered = hops.Sum(out.Answered, mean(between(p.Streams.Answered, now)))
+		out.AnsweredBefore = hops.Sum(out.AnsweredBefore, mean(between(p.Streams.Answered, before)))
 		out.Passed = math.Max(out.Passed, passed(p.Streams, now))
 	}
 	return out

@@ -75,14 +75,7 @@ func TestStreams(t *testing.T) {
 // ago, and whose answer begins when there is something to tell. Nobody waits for those, and how
 // many streams there may be was not seen, as the connection is older than the run.
 func TestStandingStreams(t *testing.T) {
-	w := locked()
-	w.change("api", probe.RequestsUnread, 0)
-	w.change("api", probe.PeerConnections, 1)
-	w.change("api", probe.Awaiting, 1)
-	w.change("api", probe.AwaitingOldest, 0.008)
-	w.change("api", probe.AwaitingMedian, 0.008)
-	w.change("db", probe.Owed, 1)
-	w.change("db", probe.OwedOldest, 0.008)
+	w := overOne()
 	w.streams(12, 0, 50, 30)
 	for i := range w.log.Events {
 		if e := &w.log.Events[i]; e.Kind == probe.StreamsOpen {
@@ -98,6 +91,18 @@ func TestStandingStreams(t *testing.T) {
 // TestStreamsThatAreReadNoMore has more frames come, shortly before requests fail, than are read:
 // that nobody saw an answer since does not say that there was none.
 func TestStreamsThatAreReadNoMore(t *testing.T) {
+	w := overOne()
+	w.streams(20, 50, 50, 30)
+	w.log.Events = slices.DeleteFunc(w.log.Events, func(e probe.Event) bool { return e.At > 9500*time.Millisecond })
+	way := follow(w)
+	if way.Culprit == nil || way.Culprit.Hop.Process != "api" || way.Culprit.State != report.StandsInside {
+		t.Errorf("%s", way.Text())
+	}
+}
+
+// overOne is locked over one connection to the database, which shows a young request: whatever
+// stands in its streams, its last packet went out a moment ago.
+func overOne() *incident {
 	w := locked()
 	w.change("api", probe.RequestsUnread, 0)
 	w.change("api", probe.PeerConnections, 1)
@@ -106,10 +111,5 @@ func TestStreamsThatAreReadNoMore(t *testing.T) {
 	w.change("api", probe.AwaitingMedian, 0.008)
 	w.change("db", probe.Owed, 1)
 	w.change("db", probe.OwedOldest, 0.008)
-	w.streams(20, 50, 50, 30)
-	w.log.Events = slices.DeleteFunc(w.log.Events, func(e probe.Event) bool { return e.At > 9500*time.Millisecond })
-	way := follow(w)
-	if way.Culprit == nil || way.Culprit.Hop.Process != "api" || way.Culprit.State != report.StandsInside {
-		t.Errorf("%s", way.Text())
-	}
+	return w
 }
