@@ -251,7 +251,7 @@ func Catalogue() []Definition {
 		{Unacknowledged, Standing, "requests", true, false, "requests to a peer that its kernel has not acknowledged and that were sent again"},
 		{AnswersUnread, Standing, "answers", true, false, "answers of a peer that the process has not read"},
 		{Asked, Standing, "requests", true, true, "requests that a process sent to a peer on connections that last, estimated by their segments of data"},
-		{AnswersReceived, Standing, "answers", true, true, "what a process got from a peer on connections that had been seen before, in segments of data: of long answers several"},
+		{AnswersReceived, Standing, "answers", true, true, "answers of a peer that a process got on connections that had been seen before, estimated by whose segments of data came in turn"},
 		{Translated, Standing, "connections", false, false, "tracked connections whose destination was changed on the way"},
 		{Arrived, Standing, "requests", true, true, "requests that came in to a service, estimated by the segments and bytes of data on its connections"},
 		{Served, Standing, "requests", false, true, "requests that a service counts as answered, in its metrics"},

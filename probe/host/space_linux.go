@@ -200,15 +200,16 @@ func namedPaths(environ []byte) []string {
 	return out
 }
 
-// chosen are the mounts that hold one of the paths, and those below a directory of the
-// process's own; each device once.
+// chosen are the mounts that hold one of the paths, and, where there is room, those below a
+// directory of the process's own; each device once.
 func chosen(mounts []mount, paths []string) []mount {
 	slices.SortStableFunc(mounts, func(a, b mount) int { return cmp.Compare(len(b.point), len(a.point)) }) // the deepest first
-	taken := make([]bool, len(mounts))
+	const holds, lies = 2, 1                                                                               // a path lies in it; it lies below one
+	taken := make([]int, len(mounts))
 	for _, p := range paths {
 		for i, m := range mounts {
 			if below(p, m.point) {
-				taken[i] = true
+				taken[i] = holds
 				break
 			}
 		}
@@ -217,15 +218,22 @@ func chosen(mounts []mount, paths []string) []mount {
 		}
 		for i, m := range mounts {
 			if below(m.point, p) {
-				taken[i] = true
+				taken[i] = max(taken[i], lies)
+			}
+		}
+	}
+	devices := map[string]bool{} // those to be told, until they are
+	for _, why := range []int{holds, lies} {
+		for i, m := range mounts {
+			if taken[i] == why && !m.ro && stored[m.kind] && len(devices) < maxSpaces {
+				devices[m.device] = true
 			}
 		}
 	}
 	var out []mount
-	devices := map[string]bool{}
 	for i, m := range mounts {
-		if taken[i] && !m.ro && stored[m.kind] && !devices[m.device] && len(out) < maxSpaces {
-			devices[m.device] = true
+		if taken[i] > 0 && !m.ro && devices[m.device] {
+			devices[m.device] = false
 			out = append(out, m)
 		}
 	}

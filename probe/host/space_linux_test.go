@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -127,5 +128,19 @@ func TestNamedPaths(t *testing.T) {
 	many := strings.Repeat("A=/x\x00", 1000)
 	if n := len(namedPaths([]byte(many))); n > maxOpenPaths {
 		t.Errorf("%d paths", n)
+	}
+}
+
+// However many mounts lie below a directory that is named, those that hold a path are watched.
+func TestOwnMountsFirst(t *testing.T) {
+	mounts := []mount{{point: "/", device: "8:1", kind: "ext4"}, {point: "/var/lib/app", device: "8:2", kind: "ext4"}}
+	for i := range 9 {
+		mounts = append(mounts, mount{point: fmt.Sprintf("/var/lib/docker/overlay2/%02d/merged", i), device: fmt.Sprintf("0:%d", 50+i), kind: "overlay"})
+	}
+	got := chosen(mounts, append(slices.Clone(usual), namedPaths([]byte("STATE_DIRECTORY=/var/lib\x00DATA=/var/lib/app\x00"))...))
+	for _, want := range []string{"/", "/var/lib/app"} {
+		if !slices.ContainsFunc(got, func(m mount) bool { return m.point == want }) {
+			t.Errorf("%s is not watched: %v", want, got)
+		}
 	}
 }

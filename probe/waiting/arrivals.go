@@ -70,6 +70,19 @@ func (h heard) next(c conn, round uint32) heard {
 	return now
 }
 
+// answers returns how many answers came since the reading before: of what came in pieces one for
+// each segment that was sent, and where none was sent the first piece alone.
+func (h heard) answers(c conn) float64 {
+	came, sent := c.info.in-h.in, c.info.out-min(h.out, c.info.out)
+	switch {
+	case sent > 0:
+		return float64(min(came, sent))
+	case came > 0 && h.pieces == 0:
+		return 1
+	}
+	return 0
+}
+
 // maxFlows bounds the connections that are told apart.
 const maxFlows = 1 << 17
 
@@ -82,6 +95,9 @@ func (a *arrivals) count(s *service, p *peer, c conn) {
 	key := flow{c.local, c.remote}
 	before, known := a.known[key]
 	fresh := !known || c.info.in < before.in || c.info.bytesIn < before.bytes // another one from the same port
+	if !known && len(a.known) >= maxFlows {
+		return // what it had brought before would be counted at each reading
+	}
 	if known || len(a.known) < maxFlows {
 		now := heard{in: c.info.in, out: c.info.out, round: a.round, bytes: c.info.bytesIn, since: c.info.received}
 		if !fresh {
@@ -107,7 +123,7 @@ func (a *arrivals) count(s *service, p *peer, c conn) {
 		if p != nil {
 			p.asked += float64(c.info.out - min(before.out, c.info.out))
 			if !fresh { // what comes first may be a greeting
-				p.answered += requests
+				p.answered += before.answers(c)
 			}
 		}
 		return

@@ -99,3 +99,21 @@ func TestReadCame(t *testing.T) {
 		}
 	}
 }
+
+// What a connection had brought before it could be told apart is not counted at each reading.
+func TestMoreThanKnown(t *testing.T) {
+	a := arrivals{known: map[flow]heard{}}
+	for i := range maxFlows {
+		a.known[flow{remote: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), 1)}] = heard{}
+	}
+	s := &service{}
+	var c conn
+	c.hasInfo, c.info.in, c.info.bytesIn = true, 100, 10000 // a connection at rest
+	for range 5 {
+		a.round++
+		a.count(s, nil, c)
+	}
+	if s.arrived > 100 {
+		t.Errorf("%v requests of a connection that brought 100", s.arrived)
+	}
+}

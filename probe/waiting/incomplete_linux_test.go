@@ -110,14 +110,24 @@ func TestAsked(t *testing.T) {
 	} else if p.answered != 3 {
 		t.Errorf("%v answers, want 3", p.answered)
 	}
+	long := c
+	for _, in := range []uint32{20, 40, 60} { // an answer that goes on and on
+		tl.reset()
+		long.info.out, long.info.in = 13, in
+		tl.arrivals.count(nil, tl.out(long, "api"), long)
+		tl.settle(came{})
+	}
+	if p := tl.peers[peerKey{"api", c.remote}]; p.answered != 5 {
+		t.Errorf("%v answers with a long one, want 5", p.answered)
+	}
 	greeted := conn{state: established, inode: 8, hasInfo: true, remote: c.remote}
 	greeted.local = netip.MustParseAddrPort("10.0.0.3:40000")
 	greeted.info.in = 1
 	tl.reset()
 	tl.arrivals.count(nil, tl.out(greeted, "api"), greeted)
 	tl.settle(came{})
-	if p := tl.peers[peerKey{"api", c.remote}]; p.answered != 3 {
-		t.Errorf("%v answers with a greeting, want 3", p.answered)
+	if p := tl.peers[peerKey{"api", c.remote}]; p.answered != 5 {
+		t.Errorf("%v answers with a greeting, want 5", p.answered)
 	}
 }
 

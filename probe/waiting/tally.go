@@ -64,7 +64,7 @@ type peerKey struct {
 type peer struct {
 	connections, connecting, awaiting, unacked, unread float64
 	asked                                              float64 // requests, since the first reading
-	answered                                           float64 // segments of data, since then
+	answered                                           float64 // answers, since then
 
 	ages, trips []time.Duration
 }

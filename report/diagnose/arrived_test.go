@@ -213,6 +213,19 @@ func TestArrived(t *testing.T) {
 			},
 			refused: []string{"marked-down"},
 		},
+		{
+			name: "requests hung at once, and all are refused since the only server is taken out for it",
+			make: func(w chained) {
+				w.threeHops("haproxy", "api", "postgres")
+				w.fails(func(r *request) {
+					if answered(503, 0.0004)(r); r.due < w.at+0.5 {
+						answered(504, 2)(r)
+					}
+				})
+				w.takenOut("Layer7 timeout, check duration: 2001ms")
+			},
+			refused: []string{"marked-down"},
+		},
 	} {
 		t.Run(test.name, test.judge)
 	}

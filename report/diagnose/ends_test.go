@@ -125,3 +125,23 @@ func TestCommandsAreNoWorkers(t *testing.T) {
 		}
 	}
 }
+
+// A service that has the number which a command had before is none.
+func TestNumberUsedAgain(t *testing.T) {
+	for _, again := range []int32{20, 21} {
+		w := newChained(1)
+		w.threeHops("nginx", "api", "postgres")
+		// a command that had the number before, and whoever has it now is not yet seen with a socket
+		w.event(probe.Event{Kind: probe.ProcessStart, At: dur(1), Host: "api-1", Process: "api", PID: again + 100})
+		w.event(probe.Event{Kind: probe.ProcessExit, At: dur(1.3), Host: "api-1", Process: "api", PID: again + 100, Reason: "exit status 0"})
+		w.event(probe.Event{Kind: probe.ProcessStart, At: dur(3), Host: "api-1", Process: "api", PID: 120})
+		w.event(probe.Event{Kind: probe.ProcessExit, At: dur(w.at - 0.1), Host: "api-1", Process: "api", PID: 120, Reason: "killed by SIGSEGV"})
+		w.fails(answered(502, 0.0007))
+		w.traffic([]string{serverHost, "api-1", "db-1"}, []carried{{300, 400}, {320, 420}, {250, 700}}, []carried{{300, 300}, {60, 54}, {0, 0}})
+		w.totals(serverHost, probe.AttemptFails, "", 0, 1)
+		f := w.finding()
+		if f.Cause != "upstream-process-crash" {
+			t.Error("not found")
+		}
+	}
+}

@@ -102,25 +102,27 @@ func TestEmptiedStore(t *testing.T) {
 }
 
 // TestCacheThatStaysAway has all that a cache kept asked for at the database, which gets no
-// further: that the cache ended is why. One that came back, or that ended long before, or without
-// which nothing more is asked, is not.
+// further: that the cache ended is why. One that came back, however late, or that ended long
+// before, is not; and that more is asked is said only where it is.
 func TestCacheThatStaysAway(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		before float64 // seconds: when it ended
-		back   bool
-		asked  float64 // of the database, a second
+		back   float64 // seconds after failures began, when it was there again; 0: never
+		always float64 // of the database for each request, with the cache as well
+		asked  float64 // of the database, a second, since
 		want   string
 		host   string
 	}{
-		{"it ended and stayed away", 0.2, false, 20, "upstream-process-crash", "mc-1"},
-		{"it came back", 0.2, true, 20, "upstream-cpu-shedding", "db-1"},
-		{"it had ended long before", 8, false, 20, "upstream-cpu-shedding", "db-1"},
+		{"it ended and stayed away", 0.2, 0, 0, 20, "upstream-process-crash", "mc-1"},
+		{"it came back", 0.2, 0.4, 0, 20, "upstream-cpu-shedding", "db-1"},
+		{"it came back late", 0.2, 9, 0, 20, "upstream-cpu-shedding", "db-1"},
+		{"it had ended long before", 8, 0, 0, 20, "upstream-cpu-shedding", "db-1"},
+		{"nothing more is asked of the database, when it ended just then", 0.2, 0, 1, 0, "upstream-process-crash", "mc-1"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			w := newChained(1)
 			w.log.Header.Hosts = append(w.log.Header.Hosts, runlog.Host{Name: "mc-1", Addrs: []string{"10.0.0.5"}})
-			w.log.Header.Targets[0].Hosts = append(w.log.Header.Targets[0].Hosts, "mc-1")
 			w.hop(serverHost, "nginx", "*:8080", 10, 1, 64, 0, 0, 64, 2)
 			w.peer(serverHost, "nginx", "10.0.0.3:8081", 64, 64, 2, 0)
 			w.hop("api-1", "gunicorn", "*:8081", 20, 16, 180, 0, 164, 180, 2)
@@ -131,19 +133,22 @@ func TestCacheThatStaysAway(t *testing.T) {
 			w.put(probe.Metric{Host: "db-1", Process: "postgres", PID: 31, Name: probe.ProcessCPU}, 0.05, 1)
 			w.put(probe.Metric{Host: "db-1", Process: "postgres", PID: 31, Name: probe.Threads}, 1, 1)
 			w.put(probe.Metric{Host: "db-1", Process: "postgres", PID: 31, Name: probe.Serving, Instance: "*:5432"}, 0, 0)
-			for peer, rates := range map[string][2]float64{"10.0.0.5:11211": {100, 0}, "10.0.0.4:5432": {0, test.asked}} {
+			for peer, rates := range map[string][2]float64{"10.0.0.5:11211": {100, 0}, "10.0.0.4:5432": {100 * test.always, 100*test.always + test.asked}} {
 				w.seriesOf(probe.Metric{Host: "api-1", Process: "gunicorn", Name: probe.Asked, Instance: peer}, math.NaN(), func(at float64) float64 {
 					return rates[0]*min(at+5, w.at+5) + rates[1]*max(0, at-w.at)
 				})
 			}
 			w.event(probe.Event{Kind: probe.ProcessExit, At: dur(w.at - test.before), Host: "mc-1", Process: "memcached", PID: 40, Reason: "killed by SIGSEGV"})
-			if test.back {
-				w.event(probe.Event{Kind: probe.ProcessStart, At: dur(w.at - test.before + 0.4), Host: "mc-1", Process: "memcached", PID: 41})
+			if test.back > 0 {
+				w.event(probe.Event{Kind: probe.ProcessStart, At: dur(w.at + test.back), Host: "mc-1", Process: "memcached", PID: 41})
 			}
 			w.fails(func(r *request) { r.fault, r.phase, r.latency = attack.Timeout, attack.PhaseAwait, 2 })
 			f := w.finding()
 			if f.Cause != test.want || f.Host != test.host {
 				t.Errorf("%s %s on %s (%.2f)\n%s\n%v", f.Verdict, f.Cause, f.Host, f.Confidence, f.Summary, evidence(f))
+			}
+			if said := strings.Contains(f.Summary, "for that since"); said != (test.want == "upstream-process-crash" && test.asked > 0) {
+				t.Errorf("that more is asked is said: %v: %s", said, f.Summary)
 			}
 		})
 	}

@@ -190,6 +190,16 @@ func TestReach(t *testing.T) {
 			want: "upstream-deny-rule", host: "api-1", refused: []string{"upstream-credentials", "dependency-error"},
 		},
 		{
+			name: "the first proxy answers 403 itself, and passes nothing on",
+			make: func(w chained) {
+				w.threeHops("nginx", "api", "postgres")
+				w.fails(answered(403, 0.0005))
+				w.traffic(hosts, usual, []carried{{300, 300}, {0, 0}, {0, 0}})
+				w.totals(serverHost, probe.AttemptFails, "", 0, 0)
+			},
+			want: "deny-rule", host: serverHost, refused: []string{"credentials"},
+		},
+		{
 			name: "the database answers what fails, with more than usual, and the service passes on a 500",
 			make: func(w chained) {
 				w.threeHops("nginx", "api", "postgres")

@@ -82,21 +82,27 @@ func TestAnswersToChecks(t *testing.T) {
 		name   string
 		says   string // the proxy's own page
 		checks bool
+		always bool   // they are refused all the time, long before anything fails
 		want   string // "": none is claimed
 	}{
-		{"it has nobody to ask, and checks are refused", "503 Backend fetch failed: Guru Meditation", true, "marked-down"},
-		{"checks are refused", "503 try later", true, "marked-down"},
-		{"it has nobody to ask", "503 Backend fetch failed: Guru Meditation", false, ""},
-		{"it answers for others, who are well", "503 down for maintenance", false, "deny-rule"},
+		{"it has nobody to ask, and checks are refused", "503 Backend fetch failed: Guru Meditation", true, false, "marked-down"},
+		{"checks are refused", "503 try later", true, false, "marked-down"},
+		{"it has nobody to ask", "503 Backend fetch failed: Guru Meditation", false, false, ""},
+		{"it answers for others, who are well", "503 down for maintenance", false, false, "deny-rule"},
+		{"so, and somebody without credentials asks all the time", "503 down for maintenance", true, true, "deny-rule"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			w := newChained(1)
+			from := w.at - 2
+			if test.always {
+				w.at, from = 4, 0.1
+			}
 			w.threeHops("varnishd", "shop", "postgres")
 			w.fails(answered(503, 0.0004))
 			w.traffic([]string{serverHost, "api-1", "db-1"}, []carried{{300, 400}, {320, 420}, {250, 700}}, []carried{{300, 300}, {0, 0}, {0, 0}})
 			w.totals(serverHost, probe.AttemptFails, "", 0, 0)
 			w.replies(serverHost, "http", "10.0.0.2:8080", 503, test.says, 1)
-			for at := w.at - 2; test.checks && at < w.length; at++ {
+			for at := from; test.checks && at < w.length; at++ {
 				w.event(probe.Event{
 					Kind: probe.LogLine, At: dur(at), Source: probe.Source{Host: "api-1", Name: "replies"}, Host: "api-1", Process: "http", Reason: "401 Unauthorized", Count: 1,
 					Line: &probe.Line{File: "replies", Level: "error", Peer: "10.0.0.3:8081", Status: 401, Format: "reply http"},

@@ -42,8 +42,8 @@ type Member struct {
 	delivering  context.Context // done when what is not safe by now stays where it is
 
 	mu         sync.Mutex
-	jobs       map[string]*job                      // by run
-	deliveries map[string][]context.CancelCauseFunc // by run
+	jobs       map[string]*job                                     // by run
+	deliveries map[string]map[*spool.Spool]context.CancelCauseFunc // by run
 	wg         sync.WaitGroup
 }
 
@@ -243,8 +243,10 @@ func (m *Member) join(o protocol.Order) protocol.Answer {
 	}
 	stop, err := m.beats.Hear(protocol.BeatSubject(o.Run), j.beat)
 	if err != nil {
+		stop = func() {}
 		j.end(err)
-		return protocol.Answer{Error: err.Error()}
+		m.forget(j) // it may be asked again
+		a = protocol.Answer{Error: err.Error()}
 	}
 	j.stopBeats = stop
 	m.wg.Go(j.guard)
@@ -268,10 +270,20 @@ func (m *Member) deliver(run string, part int, s *spool.Spool) {
 	defer end(nil)
 	m.mu.Lock()
 	if m.deliveries == nil {
-		m.deliveries = map[string][]context.CancelCauseFunc{}
+		m.deliveries = map[string]map[*spool.Spool]context.CancelCauseFunc{}
 	}
-	m.deliveries[run] = append(m.deliveries[run], end)
+	if m.deliveries[run] == nil {
+		m.deliveries[run] = map[*spool.Spool]context.CancelCauseFunc{}
+	}
+	m.deliveries[run][s] = end
 	m.mu.Unlock()
+	defer func() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		if delete(m.deliveries[run], s); len(m.deliveries[run]) == 0 {
+			delete(m.deliveries, run)
+		}
+	}()
 	err := s.Deliver(ctx, func(offset int64, data []byte) <-chan error { return m.conn.Append(run, part, offset, data) })
 	switch {
 	case err == nil, errors.Is(context.Cause(ctx), errCollected):

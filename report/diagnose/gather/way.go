@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/hops"
@@ -234,7 +235,7 @@ func station(c *evidence.Case, first *hops.Hop, named []string) {
 	}
 	if c.Onset != nil && c.Way != nil && c.Onset.Status == evidence.Found {
 		for _, s := range c.Way.Steps {
-			if gone, _ := Gone(c, s.Hop, c.Onset.At.Low-beforeGone, c.Onset.At.High+1); gone && !slices.Contains(path, s.Hop) && !slices.ContainsFunc(out, func(h evidence.Hop) bool { return h.Host == s.Hop.Hosts()[0] }) {
+			if gone, _ := Gone(c, s.Hop, c.Onset.At.Low-GoneBefore, c.Onset.At.High+GoneAfter); gone && !slices.Contains(path, s.Hop) && !slices.ContainsFunc(out, func(h evidence.Hop) bool { return h.Host == s.Hop.Hosts()[0] }) {
 				host := s.Hop.Hosts()[0]
 				out = append(out, evidence.Hop{Index: len(out), Host: host, Also: c.Run.SharedWith(host), Station: s.Hop})
 			}
@@ -243,9 +244,9 @@ func station(c *evidence.Case, first *hops.Hop, named []string) {
 	c.Hops = out
 }
 
-// beforeGone is how long before failures begin a store may have ended that they follow from, in
-// seconds: what it had is asked for elsewhere at once, and that fills up.
-const beforeGone = 3.0
+// GoneBefore is how long before failures begin, and GoneAfter how long after, a store may have
+// ended that they follow from, in seconds: what it had is asked for elsewhere, and that fills up.
+const GoneBefore, GoneAfter = 3.0, 1.0
 
 // Gone reports whether the only instance of a store that keeps what it has in memory ended in
 // some time, in seconds, and did not come back; and how it ended.
@@ -261,6 +262,11 @@ func Gone(c *evidence.Case, at *hops.Hop, from, to float64) (bool, evidence.Deat
 		return false, evidence.Death{}
 	}
 	last := ends[len(ends)-1]
+	if slices.ContainsFunc(c.Run.Log.Events, func(e probe.Event) bool {
+		return e.Kind == probe.ProcessStart && e.Host == host && e.Process == at.Process && e.At.Seconds() >= last.At
+	}) {
+		return false, last // late, but it is back
+	}
 	return !last.Replaced && last.Others == 0 && last.At >= from && last.At <= to, last
 }
 

@@ -66,7 +66,7 @@ func Deaths(c *evidence.Case, h evidence.Hop) []evidence.Death {
 		}
 		switch e.Kind {
 		case probe.ProcessExit:
-			if endedBefore(c, out, e) || ran[processOf(e)] {
+			if endedBefore(c, out, e) || ran[momentOf(e)] {
 				continue // a zombie, seen again; or a command that the service ran
 			}
 			if n := len(out); n > 0 && out[n-1].Oom && out[n-1].Pid == e.PID && at-out[n-1].At < 2 {
@@ -83,7 +83,7 @@ func Deaths(c *evidence.Case, h evidence.Hop) []evidence.Death {
 		}
 	}
 	for _, e := range c.Run.Log.Events {
-		if at := e.At.Seconds(); e.Kind == probe.ProcessStart && mine(e) && at > 0.2 && !ran[processOf(e)] && !returned(out, e) && at > 1 && livedBefore(c, h, e.Process, e.PID, at) {
+		if at := e.At.Seconds(); e.Kind == probe.ProcessStart && mine(e) && at > 0.2 && !ran[momentOf(e)] && !returned(out, e) && at > 1 && livedBefore(c, h, e.Process, e.PID, at) {
 			// A new process without the end of an old one: its end was missed between
 			// two readings.
 			out = append(out, evidence.Death{At: at, Back: at, Process: e.Process, Pid: e.PID, Why: "replaced"})
@@ -94,7 +94,7 @@ func Deaths(c *evidence.Case, h evidence.Hop) []evidence.Death {
 		out = replacements(c, h)
 	}
 	for i := range out {
-		out[i].Beside = besides(c, h, out[i])
+		out[i].Beside = besides(c, h, out[i], ran)
 		out[i].Others = len(out[i].Beside)
 	}
 	slices.SortStableFunc(out, func(x, y evidence.Death) int { return cmp.Compare(x.At, y.At) })
@@ -306,7 +306,7 @@ func livedBefore(c *evidence.Case, h evidence.Hop, process string, pid int32, at
 // besides returns the processes of the same name that were there just before a
 // death. One may be a supervisor; with two and more it was one of several
 // workers.
-func besides(c *evidence.Case, h evidence.Hop, d evidence.Death) map[int32]bool {
+func besides(c *evidence.Case, h evidence.Hop, d evidence.Death, ran map[moment]bool) map[int32]bool {
 	pids := map[int32]bool{}
 	for i := range c.Run.Log.Series {
 		s := &c.Run.Log.Series[i]
@@ -319,7 +319,7 @@ func besides(c *evidence.Case, h evidence.Hop, d evidence.Death) map[int32]bool 
 	}
 	gone := map[int32]float64{}
 	for _, e := range c.Run.Log.Events {
-		if h.Has(e.Host) && e.Process == d.Process && e.PID != 0 && e.PID != d.Pid {
+		if h.Has(e.Host) && e.Process == d.Process && e.PID != 0 && e.PID != d.Pid && !ran[momentOf(e)] {
 			switch at := e.At.Seconds(); e.Kind {
 			case probe.ProcessStart:
 				if at < d.At-0.3 {

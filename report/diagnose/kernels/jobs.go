@@ -1,11 +1,10 @@
 package kernels
 
 import (
-	"slices"
+	"time"
 
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report/diagnose/evidence"
-	"github.com/rampload/rampload/report/diagnose/hops"
 )
 
 // process is one of a host.
@@ -14,24 +13,35 @@ type process struct {
 	pid  int32
 }
 
-func processOf(e probe.Event) process { return process{e.Host, e.PID} }
+// moment is one event of a process: another may have its number later.
+type moment struct {
+	process
+	at time.Duration
+}
 
-// jobs returns the commands that a service ran, by host and number: they lived shortly, ended
-// in good order, and were never seen to hold a socket of the service, as its workers are.
-func jobs(c *evidence.Case, h evidence.Hop) map[process]bool {
-	const shortly = 1.0 // seconds
-	if h.Station == nil || !slices.ContainsFunc(h.Station.Instances, func(x *hops.Service) bool { return len(x.PIDs) > 0 }) {
+func momentOf(e probe.Event) moment { return moment{process{e.Host, e.PID}, e.At} }
+
+// jobs returns the starts and ends of the commands that a service ran: these lived shortly,
+// ended in good order, and were never seen to hold a socket of the service, as its workers are.
+func jobs(c *evidence.Case, h evidence.Hop) map[moment]bool {
+	const shortly = time.Second
+	if h.Station == nil {
 		return nil
 	}
-	began, out := map[process]float64{}, map[process]bool{}
+	known := map[string]bool{} // hosts whose workers are
+	for _, x := range h.Station.Instances {
+		known[x.Host] = known[x.Host] || len(x.PIDs) > 0
+	}
+	began, out := map[process]probe.Event{}, map[moment]bool{}
 	for _, e := range c.Run.Log.Events {
-		p := processOf(e)
-		switch at := e.At.Seconds(); {
-		case e.Kind == probe.ProcessStart:
-			began[p] = at
-		case e.Kind == probe.ProcessExit && e.Reason == "exit status 0" && !h.Station.Has(e.Host, e.PID):
-			if from, known := began[p]; known && at-from < shortly {
-				out[p] = true
+		p := process{e.Host, e.PID}
+		switch e.Kind {
+		case probe.ProcessStart:
+			began[p] = e
+		case probe.ProcessExit:
+			from, seen := began[p]
+			if delete(began, p); seen && known[e.Host] && e.Reason == "exit status 0" && e.At-from.At < shortly && !h.Station.Has(e.Host, e.PID) {
+				out[momentOf(from)], out[momentOf(e)] = true, true
 			}
 		}
 	}

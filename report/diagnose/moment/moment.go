@@ -220,6 +220,9 @@ func observeDenial(c *evidence.Case, f *evidence.Facts, h evidence.Hop, oneKind 
 	src := f[evidence.TurnedAway].Source
 	f.SetAt(evidence.DeniesItself, evidence.Yes, c.At, src, "from %s on %s of %s requests were answered with an error by %s itself, after %s: %s",
 		format.Seconds(c.At), format.Number(after.Failed), format.Number(after.Attempts), h.Place(), format.Seconds(took), f[evidence.TurnedAway].Text)
+	if evidence.IsProxy(h.Process()) && c.Statuses[401]+c.Statuses[407] < 0.05*c.Parts.Failed {
+		f[evidence.Unauthorized] = evidence.Fact{} // it knows nobody's credentials: it may not pass this on
+	}
 }
 
 // saysNoServer reports whether a proxy's own page says of most failures that it had nobody to

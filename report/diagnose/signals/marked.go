@@ -10,7 +10,7 @@ import (
 // observeSaidDown asks whether a proxy says that it had no server for failed requests, and
 // that it took the servers out for what they answered to its checks, while none of them
 // ended: they were there to be asked. Where they answered its checks too late, requests that
-// were passed on must have been served: checks wait behind these.
+// were passed on around that time must have been served: checks wait behind these.
 func observeSaidDown(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	i := h.Index + 1
 	if f[evidence.OutOfUse].Is == evidence.Yes || i >= len(c.Hops) || c.Hops[i].Assumed || !evidence.IsProxy(h.Process()) || len(kernels.Deaths(c, c.Hops[i])) > 0 {
@@ -28,7 +28,7 @@ func observeSaidDown(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 		switch {
 		case x.Line.By == "id" && x.Share >= 0.5:
 			refused = x
-		case says.BadCheck(x.Line.Text), says.LateCheck(x.Line.Text) && c.Status(502)+c.Status(503) >= 0.95:
+		case says.BadCheck(x.Line.Text), says.LateCheck(x.Line.Text) && servedAround(c, x.Line.First):
 			check = x
 		}
 	}
@@ -37,4 +37,19 @@ func observeSaidDown(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	}
 	f.SetAt(evidence.OutOfUse, evidence.Yes, refused.Line.First, refused.Source, "%s, and no process of %s ended", refused.Text, c.Hops[i].Place())
 	f.SetAt(evidence.TroubleBefore, evidence.Yes, check.Line.First, check.Source, "%s", check.Text)
+}
+
+// servedAround reports whether hardly any request that was sent around a time waited and then
+// failed, of those that were served.
+func servedAround(c *evidence.Case, at float64) bool {
+	const before, after, few = 5.0, 1.0, 0.02 // seconds; of those that were served
+	first, last := c.Run.Window(max(at-before, 0)), c.Run.Window(at+after)
+	served := evidence.Sum(c.Target.Ok[min(first, last):last])
+	waited := 0.0
+	for _, x := range c.Failures {
+		if took := (x.End - x.Start).Seconds(); x.Start.Seconds() > at-before && x.Start.Seconds() < at+after && took >= lateFor(c) {
+			waited++
+		}
+	}
+	return served > 0 && waited <= max(3, few*served)
 }

@@ -34,13 +34,12 @@ func troubleOf(c *evidence.Case, h evidence.Hop, from float64) trouble {
 	if text := failsChecks(c, h, from); text != "" {
 		return trouble{source: "answers on the wire", text: text}
 	}
-	usual := max(c.AnswerTime(), 0.001)
 	commonest := commonestStatus(c)
 	var late, other []*attack.Failure
 	for _, x := range c.Failures {
 		switch took := (x.End - x.Start).Seconds(); {
 		case x.Fault != attack.Status:
-		case took >= max(0.1, 5*usual):
+		case took >= lateFor(c):
 			late = append(late, x)
 		case x.Status != commonest && x.Status >= 500:
 			other = append(other, x)
@@ -73,16 +72,19 @@ func troubleOf(c *evidence.Case, h evidence.Hop, from float64) trouble {
 	return trouble{}
 }
 
+// lateFor is how long a request takes at least, in seconds, that has waited.
+func lateFor(c *evidence.Case) float64 { return max(0.1, 5*c.AnswerTime()) }
+
 // failsChecks says that a hop which gets no requests any more answers some with an error all the
 // same, as no failed request was answered, and did not long before: these are checks.
 func failsChecks(c *evidence.Case, h evidence.Hop, from float64) string {
-	const before, least, most = 10.0, 2, 0.3 // seconds; answers; of the failures
+	const before, quiet, least, most = 10.0, 2.0, 2, 0.3 // seconds; seconds; answers; of the failures
 	for i := range c.Spoken {
 		j := &c.Spoken[i]
 		if at, ok := gather.Replier(c, j.Line); !ok || at != h.Index || !j.Replied() || j.Status < 400 || c.Statuses[j.Status] > 0 {
 			continue
 		}
-		if j.Line.First > from-before && j.Lines >= least && j.Lines <= most*c.Parts.Failed {
+		if j.Line.First > max(from-before, quiet) && j.Lines >= least && j.Lines <= most*c.Parts.Failed {
 			return fmt.Sprintf("%s answered %s with %d, though no request was passed on to it: checks are answered so", h.Place(), format.Counted(j.Lines, "time"), j.Status)
 		}
 	}

@@ -17,22 +17,24 @@ import (
 // observeStoreGone asks whether a store that keeps in memory what is costly to get elsewhere ended
 // when failures began, and stayed away: whoever asked it asks others since, as it did not before.
 func observeStoreGone(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
-	const before, after, more = 3.0, 1.0, 1.5 // seconds; times
+	const more = 1.5 // times
 	if c.Way == nil || h.Station == nil || c.Onset.Status != evidence.Found {
 		return
 	}
+	// More is asked as more is sent: what is asked is compared by requests.
+	load := perSecond(c, c.Way.From, c.Way.To) / max(perSecond(c, max(c.At-20, -5), c.At-0.5), 1)
 	for _, asker := range c.Way.Steps {
 		at := slices.IndexFunc(asker.Behind, func(b waiting.Behind) bool { return b.Hop == h.Station })
 		if at < 0 {
 			continue
 		}
 		for _, store := range asker.Behind {
-			gone, d := gather.Gone(c, store.Hop, c.Onset.At.Low-before, c.Onset.At.High+after)
-			if !gone || !(store.AskedBefore >= 1) || store.Asked > 0.1*store.AskedBefore {
+			gone, d := gather.Gone(c, store.Hop, c.Onset.At.Low-gather.GoneBefore, c.Onset.At.High+gather.GoneAfter)
+			if !gone || !(store.AskedBefore >= 1) || store.Asked > 0.1*load*store.AskedBefore {
 				continue
 			}
 			i := slices.IndexFunc(asker.Behind, func(b waiting.Behind) bool {
-				return b.Hop != store.Hop && b.Asked >= 1 && b.Asked >= more*words.Finite(b.AskedBefore, 0)
+				return b.Hop != store.Hop && b.Asked >= 1 && b.Asked >= more*load*words.Finite(b.AskedBefore, 0)
 			})
 			if i < 0 || asker.Behind[at].Hop != store.Hop && at != i {
 				continue
@@ -119,19 +121,25 @@ func observeEvictions(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	}
 }
 
+// perSecond returns how many requests were sent a second in a time, in which what is asked of
+// others was read as well: it may begin before the load.
+func perSecond(c *evidence.Case, from, to float64) float64 {
+	return sent(c, from, to) / max(to-from, 0.25)
+}
+
 // sent counts the requests that were sent in a time.
 func sent(c *evidence.Case, from, to float64) float64 {
-	return evidence.Sum(c.Run.Sent[c.Run.Window(from):c.Run.Window(to)])
+	first, last := c.Run.Window(from), c.Run.Window(to)
+	return evidence.Sum(c.Run.Sent[min(max(first, 0), last):last])
 }
 
 // observeEmptied asks whether a store that keeps what it has in memory ended just before users who
 // were signed in were not any more: what it had been given is gone with it. What ends beside it,
 // as whoever checks it or reads its metrics, has nothing of that.
 func observeEmptied(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
-	const before, after = 3.0, 1.0 // seconds
 	for _, d := range kernels.Deaths(c, h) {
 		beside := h.Station != nil && h.Process() != "" && d.Process != h.Process()
-		if d.Others > 0 || beside || !gather.InMemory(d.Process) || d.At < c.Onset.At.Low-before || d.At > c.Onset.At.High+after {
+		if d.Others > 0 || beside || !gather.InMemory(d.Process) || d.At < c.Onset.At.Low-gather.GoneBefore || d.At > c.Onset.At.High+gather.GoneAfter {
 			continue
 		}
 		f.SetAt(evidence.StoreEmptied, evidence.Yes, d.At, "processes of "+h.Host, "%s ended%s at %s, and with it what it keeps in memory: from then on users who were signed in are not any more", d.Who(), words.Why(d.Why), format.Seconds(d.At))

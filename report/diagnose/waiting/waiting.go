@@ -94,7 +94,7 @@ type Behind struct {
 	// something out; NaN where there were too few.
 	Slower             float64
 	Asked, AskedBefore float64  // requests a second
-	Answered           float64  // segments of data a second that came back on connections that last
+	Answered           float64  // answers a second that came back on connections that last
 	ResentMost         float64  // at any time
 	Streams            *Streams // of HTTP/2: Requests and ages are of these; nil: not seen
 	// RoundTrip is how long packets are under way to it and back, in seconds.
@@ -129,6 +129,7 @@ func Follow(log *runlog.Log, first *hops.Hop, now, before []Span) *Way {
 	w := &Way{First: first, From: now[0].From, To: now[len(now)-1].To}
 	r.steps(w, first, nil, 0, now, before)
 	w.Entry = out(first, nil, now, before)
+	w.Steps[0].Answers = w.Entry.Answers()
 	for _, s := range w.Steps {
 		for i := range s.Behind {
 			w.step(s.Behind[i].Hop).Answers = s.Behind[i].Answers()

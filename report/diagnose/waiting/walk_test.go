@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report"
@@ -163,5 +164,34 @@ func TestCapped(t *testing.T) {
 		if way.Culprit == nil || way.Culprit.Hop.Process != "nginx" || way.Culprit.Capped() != c.want {
 			t.Errorf("%v threads, %v connections taken: %s, want %v", c.threads, c.accepted, way.Text(), c.want)
 		}
+	}
+}
+
+// The first hop that answers, however late, is not stuck either: the client's own sockets say so.
+func TestFirstHopAnswersLate(t *testing.T) {
+	w := &incident{}
+	w.log.Header.CPUs = 4
+	w.log.Header.Hosts = []runlog.Host{{Name: "local", Addrs: []string{"10.0.0.1"}}, {Name: "web", Addrs: []string{"10.0.0.2"}}}
+	w.peer("local", "rampload", "10.0.0.2:80", asked{connections: 10, awaiting: 1, oldest: 0.01}, asked{connections: 300, awaiting: 300, oldest: 5})
+	w.service("web", "api", "*:80", 10, "10.0.0.1", served{owed: 1, oldest: 0.01}, served{owed: 300, oldest: 5})
+	w.total("local", "rampload", probe.Asked, 0, 80, 50)
+	w.total("local", "rampload", probe.AnswersReceived, 0, 80, 45)
+	w.total("web", "api", probe.Runs, 10, 400, 60)
+	for i := range w.log.Series {
+		s := &w.log.Series[i]
+		if m := s.Metric; m.Name == probe.Asked || m.Name == probe.AnswersReceived {
+			s.Metric.Instance = "10.0.0.2:80"
+		}
+		if s.Metric.Name == probe.OwedOldest {
+			for k, at := range s.At {
+				if at >= 10*time.Second {
+					s.Value[k] = (at - 10*time.Second).Seconds()
+				}
+			}
+		}
+	}
+	way := follow(w)
+	if way.Entry.Answers() != way.Steps[0].Answers || way.Steps[0].Stuck() {
+		t.Errorf("entry answers %v, step answers %v, stuck %v", way.Entry.Answers(), way.Steps[0].Answers, way.Steps[0].Stuck())
 	}
 }
