@@ -38,8 +38,6 @@ func newRun(env console.Env, g *input.Globals) *cobra.Command {
 		},
 	}
 	r.RegisterAll(cmd.Flags())
-	cmd.Flags().BoolVar(&r.Once, "once", false, "send each request once, show the answers, and end")
-	cmd.Flags().BoolVar(&r.Investigate, "investigate", false, "where the run leaves several causes open: tell them apart by experiments (see rampload investigate)")
 	return cmd
 }
 

@@ -43,6 +43,8 @@ func (r *Flags) RegisterAll(f *pflag.FlagSet) {
 	BaselineFlag(f, &r.Baseline)
 	ViewFlags(f, &r.UI, &r.Web)
 	MetricsFlag(f, &r.Metrics)
+	f.BoolVar(&r.Once, "once", false, "send each request once, show the answers, and end")
+	f.BoolVar(&r.Investigate, "investigate", false, "where the run leaves several causes open: tell them apart by experiments (see rampload investigate)")
 }
 
 // ViewFlags adds how a run can be watched besides its line of progress.
