@@ -10,12 +10,13 @@ import (
 	"github.com/rampload/rampload/report/runlog"
 )
 
+// reader reads the steps of a walk from a run log.
 type reader struct {
 	log   *runlog.Log
 	hosts map[netip.Addr]string // the watched host of an address
 }
 
-// stood reads one hop over some time.
+// stood reads one hop over the spans; all NaN without a span.
 func (r *reader) stood(h *hops.Hop, spans []Span) Stood {
 	nan := math.NaN()
 	s := Stood{
@@ -57,22 +58,37 @@ func (r *reader) stood(h *hops.Hop, spans []Span) Stood {
 		case m.PID != 0 && h.Has(m.Host, m.PID):
 			r.process(&s, x, threads[m.PID], spans)
 		case m.PID == 0 && labels[[2]string{m.Host, m.Process}] && m.Name == probe.CPUThrottled:
-			s.Throttled = larger(s.Throttled, math.Min(1, growth(x, spans)/10)) // of periods of 100 ms
-		case m.Name == probe.Sessions && m.Instance == "waiting" && slices.ContainsFunc(h.Instances, func(y *hops.Service) bool { return y.Host == m.Host && y.Process == m.Process }):
-			s.Locked += finite(median(around(track(x), spans)))
-		case m.Name == probe.Sessions && m.Instance == "idle in transaction" && slices.ContainsFunc(h.Instances, func(y *hops.Service) bool { return y.Host == m.Host && y.Process == m.Process }):
-			s.InTransaction += finite(median(around(track(x), spans)))
+			s.Throttled = larger(s.Throttled, math.Min(1, growth(x, spans)/quotaPeriods))
+		case m.Name == probe.Sessions && hasProcess(h, m):
+			n := finite(median(around(track(x), spans)))
+			switch m.Instance {
+			case "waiting":
+				s.Locked += n
+			case "idle in transaction":
+				s.InTransaction += n
+			}
 		}
 	}
-	// A thread that is ready all the time has a processor or waits for one. One that has
-	// neither was only found so: it wakes when the readings are taken.
+	// A thread that is ready all the time either uses a processor or waits for one, and the
+	// kernel counts both. Where it counted neither, the thread only happens to wake when the
+	// readings are taken.
 	if s.Cores+s.NoProcessor < readyShare {
 		s.Running = 0
 	}
 	return s
 }
 
-// process adds what was read of one process of a hop.
+// quotaPeriods is how many periods of a cgroup's processor quota pass in a second: the kernel's
+// default period is 100 ms.
+const quotaPeriods = 10
+
+// hasProcess reports whether an instance of a hop is the process of a metric.
+func hasProcess(h *hops.Hop, m probe.Metric) bool {
+	return slices.ContainsFunc(h.Instances, func(x *hops.Service) bool { return x.Host == m.Host && x.Process == m.Process })
+}
+
+// process adds what one series says of a process of a hop. threads is how many threads the
+// process had at last; 0: not known.
 func (r *reader) process(s *Stood, x *runlog.Series, threads float64, spans []Span) {
 	switch x.Metric.Name {
 	case probe.ProcessCPU:
@@ -82,7 +98,7 @@ func (r *reader) process(s *Stood, x *runlog.Series, threads float64, spans []Sp
 			s.Cores = hops.Sum(s.Cores, share*math.Min(cpus, threads))
 		}
 	case probe.RunDelay:
-		s.NoProcessor = hops.Sum(s.NoProcessor, growth(x, spans)/1e6)
+		s.NoProcessor = hops.Sum(s.NoProcessor, growth(x, spans)/1e6) // µs a second: the mean number of threads
 	case probe.Runs:
 		s.Runs = hops.Sum(s.Runs, growth(x, spans))
 	case probe.ThreadsRunning:
@@ -102,7 +118,7 @@ func (r *reader) process(s *Stood, x *runlog.Series, threads float64, spans []Sp
 	}
 }
 
-// worst returns the instance with the most open requests.
+// worst returns the instance with the most open requests; nil of a hop without instances.
 func worst(h *hops.Hop, spans []Span) *hops.Service {
 	var out *hops.Service
 	most := -1.0
@@ -115,6 +131,7 @@ func worst(h *hops.Hop, spans []Span) *hops.Service {
 	return out
 }
 
+// track returns a series with its times in seconds.
 func track(x *runlog.Series) hops.Track {
 	t := hops.Track{At: make([]float64, len(x.At)), Value: x.Value}
 	for i, at := range x.At {
@@ -123,6 +140,7 @@ func track(x *runlog.Series) hops.Track {
 	return t
 }
 
+// between returns the readings within the spans.
 func between(t hops.Track, spans []Span) []float64 {
 	var out []float64
 	for _, s := range spans {
@@ -131,8 +149,8 @@ func between(t hops.Track, spans []Span) []float64 {
 	return out
 }
 
-// around returns the readings of some time, and where there are none the last one shortly
-// before it: sockets of a busy host are read less often.
+// around returns the readings within the spans, or, where there are none, the last one shortly
+// before: a host with many sockets reads them less often.
 func around(t hops.Track, spans []Span) []float64 {
 	if out := between(t, spans); len(out) > 0 {
 		return out
@@ -143,7 +161,7 @@ func around(t hops.Track, spans []Span) []float64 {
 	return nil
 }
 
-// ages is around for ages of what stands: it got older since the last reading.
+// ages is around for the age of a request: a reading from before the spans has aged since.
 func ages(t hops.Track, spans []Span) []float64 {
 	if out := between(t, spans); len(out) > 0 {
 		return out
@@ -152,16 +170,16 @@ func ages(t hops.Track, spans []Span) []float64 {
 	switch {
 	case i < 0:
 		return nil
-	case t.Value[i] == 0: // nothing stood
+	case t.Value[i] == 0: // no request was open
 		return []float64{0}
 	}
 	return []float64{t.Value[i] + spans[0].From - t.At[i]}
 }
 
-// shortlyBefore returns the index of the last reading in the seconds before some time, -1
+// shortlyBefore returns the index of the last reading in the seconds before the first span; -1
 // for none.
 func shortlyBefore(t hops.Track, spans []Span) int {
-	const shortly = 2.5 // seconds
+	const shortly = 2.5 // seconds: longer than busy hosts leave between two readings of their sockets
 	if len(spans) == 0 {
 		return -1
 	}
@@ -176,11 +194,15 @@ func shortlyBefore(t hops.Track, spans []Span) int {
 	return -1
 }
 
-// grows reports whether the oldest request got older with the time: its age grows as the
-// clock goes for most of a span of three seconds or more.
+// grows reports whether the age of the oldest request grew nearly as fast as the clock for some
+// seconds: then it was the same request, and was not answered.
 func grows(t hops.Track, spans []Span) bool {
+	const (
+		long   = 3   // seconds
+		nearly = 0.8 // of the clock
+	)
 	for _, s := range spans {
-		from, at := -1, -1
+		from, at := -1, -1 // the reading at which the age was smallest; the one before this
 		for i := range t.At {
 			if t.At[i] < s.From || t.At[i] > s.To {
 				continue
@@ -189,7 +211,7 @@ func grows(t hops.Track, spans []Span) bool {
 				from = i
 			}
 			at = i
-			if passed := t.At[i] - t.At[from]; passed >= 3 && t.Value[i]-t.Value[from] >= 0.8*passed {
+			if passed := t.At[i] - t.At[from]; passed >= long && t.Value[i]-t.Value[from] >= nearly*passed {
 				return true
 			}
 		}
@@ -197,8 +219,7 @@ func grows(t hops.Track, spans []Span) bool {
 	return false
 }
 
-// growth returns by how much a total grew in a second, over some time; NaN without
-// readings.
+// growth returns by how much a counter grew a second within the spans; NaN without readings.
 func growth(x *runlog.Series, spans []Span) float64 { return rate(track(x), spans) }
 
 // rate is growth of a track.
@@ -225,10 +246,10 @@ func rate(x hops.Track, spans []Span) float64 {
 	return grew / passed
 }
 
-// slower returns how many times as old as before what was asked gets: of the readings that
-// found something out, for at light load most find nothing. NaN without enough of them.
+// slower returns the median age of requests to a hop over that before. It counts only readings
+// that found a request out, as at light load most find none. NaN without enough of them.
 func slower(asked []*hops.Peer, now, before []Span) float64 {
-	const enough = 5
+	const enough = 5 // readings on each side
 	found := func(spans []Span) (out []float64) {
 		for _, p := range asked {
 			for _, age := range between(p.Tracks[probe.AwaitingMedian], spans) {
@@ -248,6 +269,7 @@ func slower(asked []*hops.Peer, now, before []Span) float64 {
 
 func median(v []float64) float64 { return quantile(v, 0.5) }
 
+// mean is NaN without a value.
 func mean(v []float64) float64 {
 	if len(v) == 0 {
 		return math.NaN()
@@ -259,6 +281,8 @@ func mean(v []float64) float64 {
 	return n / float64(len(v))
 }
 
+// quantile returns the value nearest to the rank q, 0 to 1, without interpolation; NaN without
+// a value.
 func quantile(v []float64, q float64) float64 {
 	if len(v) == 0 {
 		return math.NaN()
@@ -268,6 +292,7 @@ func quantile(v []float64, q float64) float64 {
 	return v[int(q*float64(len(v)-1)+0.5)]
 }
 
+// larger returns the larger of what was measured; NaN if neither was.
 func larger(x, y float64) float64 {
 	if math.IsNaN(x) || y > x {
 		return y
@@ -275,6 +300,7 @@ func larger(x, y float64) float64 {
 	return x
 }
 
+// finite returns a value that was measured, else 0.
 func finite(v float64) float64 {
 	if math.IsNaN(v) {
 		return 0

@@ -7,130 +7,154 @@ import (
 	"github.com/rampload/rampload/report"
 )
 
-// Unreached reports whether nothing gets through to the next hop: most of what is out are
-// connections that do not come up, and what was sent on older ones is not acknowledged
-// either. Nobody there is slow then: a service cannot be late for what never came.
+// outstanding is how many calls are out to the next hop: requests without an answer, and
+// connections that have not come up.
+func (b *Behind) outstanding() float64 { return finite(b.Requests) + finite(b.Connecting) }
+
+// mostlyConnecting reports whether most calls to the next hop are connections that do not come up.
+func (b *Behind) mostlyConnecting() bool {
+	return b.Connecting >= 1 && b.Connecting >= mostOf*b.outstanding()
+}
+
+// Unreached reports whether nothing gets through to the next hop: most connections do not come
+// up, and requests on older connections are not acknowledged either. Then the next hop is not
+// slow: a service cannot be late with what never reached it.
 func (b *Behind) Unreached() bool {
-	out := finite(b.Requests) + finite(b.Connecting)
-	return b.Connecting >= 1 && b.Connecting >= mostOf*out && b.Connecting+finite(b.Resent) >= allOf*out
+	return b.mostlyConnecting() && b.Connecting+finite(b.Resent) >= allOf*b.outstanding()
 }
 
-// PartlyUnreached reports whether most of what is out to the next hop are connections that do
-// not come up, while whatever did come up is answered as quickly as before: whoever answers
-// there is not slow, and what does not get through is lost before it reaches him.
+// PartlyUnreached reports whether most calls to the next hop are connections that do not come
+// up, while requests on the other connections are answered as quickly as before. Then the next
+// hop is not slow, and the connection attempts are lost on the way to it.
 func (b *Behind) PartlyUnreached() bool {
-	const asQuick = 1.5
-	out := finite(b.Requests) + finite(b.Connecting)
-	return b.Connecting >= 1 && b.Connecting >= mostOf*out && b.Requests >= 1 && b.RequestsBefore >= 1 &&
-		b.Oldest <= asQuick*b.OldestBefore && b.Median <= asQuick*b.MedianBefore
+	const asQuick = 1.5 // times the age before
+	quick := b.Requests >= 1 && b.RequestsBefore >= 1 && b.Oldest <= asQuick*b.OldestBefore && b.Median <= asQuick*b.MedianBefore
+	return b.mostlyConnecting() && quick
 }
 
-// Delayed reports whether it is the way to a hop that takes long: packets are under way for
-// much longer than before, and for a good part of the time that requests are out, and the hop
-// has not got most of these. Kernels answer for themselves, up to 200 ms late, whatever their
-// processes do; one that gets no processor answers late, and has the requests.
+// Delayed reports whether the path to the next hop takes long: the round trip of packets has
+// grown to a good part of the time that requests are out, and most of the requests have not
+// reached the hop. A kernel acknowledges by itself within 200 ms, whatever its processes do.
+// A host without processor time acknowledges late too, but then it has the requests.
 func (w *Way) Delayed(b *Behind) bool {
-	out := finite(b.Requests) + finite(b.Connecting)
+	out := b.outstanding()
 	next := w.step(b.Hop)
 	return out >= 1 && b.late() && !(next != nil && next.Now.Open() >= mostOf*out)
 }
 
-// late reports whether packets to the next hop are under way for long.
+// late reports whether the round trip of packets to the next hop has grown, and is a good part
+// of the time that requests wait.
 func (b *Behind) late() bool {
-	const late, times, part = 0.25, 5, 0.25
+	const (
+		late  = 0.25 // seconds: above the 200 ms by which a kernel may delay an acknowledgement (TCP_DELACK_MAX)
+		times = 5    // times the round trip before
+		part  = 0.25 // of the median age of the requests
+	)
 	return b.RoundTrip >= late && b.RoundTrip >= times*b.RoundTripBefore && b.RoundTrip >= part*b.Median
 }
 
-// arrived reports whether what a hop was asked had come there. Connections that do not come
-// up have, where its accept queue is not empty: it may have no room.
+// arrived reports whether the calls that are out to this hop have reached it. Connections that
+// do not come up count as arrived where its accept queue is not empty: it may be full.
 func (s *Step) arrived(b *Behind) bool {
-	out := finite(b.Requests) + finite(b.Connecting)
-	if b.Connecting >= 1 && b.Connecting >= mostOf*out && !(s.Now.NotAccepted >= 1) {
+	const (
+		enough = 0.3  // share of the calls; some are answered or given up between the readings of two hosts
+		resent = 0.05 // share of the calls that were sent again, above which packets are lost
+	)
+	out := b.outstanding()
+	if b.mostlyConnecting() && !(s.Now.NotAccepted >= 1) {
 		return false
 	}
 	switch open := s.Now.Open(); {
-	case open >= math.Max(1, 0.3*out) || out < 1 && open >= 0.3*out:
+	case open >= math.Max(1, enough*out) || out < 1 && open >= enough*out:
 		return true
-	case b.Resent >= math.Max(1, 0.05*out) || s.Now.Resent > finite(s.Before.Resent):
-		return false // what is asked, or what is answered, is sent again
-	case open >= 1: // a few of many: those that are old are here
+	case b.Resent >= math.Max(1, resent*out) || s.Now.Resent > finite(s.Before.Resent):
+		return false // packets are lost, with requests or with answers
+	case open >= 1: // few of many: are they the old ones?
 		return s.Now.Oldest >= 0.5*b.Oldest
 	}
 	return false
 }
 
-// follows says where most of the requests of a hop stand, and for whom they wait.
-func (s *Step) follows() (*Behind, report.Stand) {
+// waitsFor says where most requests of a hop stand, and which next hop they wait for; nil where
+// they wait for none.
+func (s *Step) waitsFor() (*Behind, report.Stand) {
 	served := math.Max(s.Now.Served(), 1)
-	blocked := false
+	unread := false // answers from behind have come, and nobody reads them
 	for _, b := range s.Behind {
-		blocked = blocked || b.Unread >= mostOf*served
+		unread = unread || b.Unread >= mostOf*served
 	}
-	// What its threads write where nobody reads, or a lock that they wait for, is in the way
-	// of all else that it asks meanwhile.
+	// A thread that writes where nobody reads, or waits for a file lock, may hold calls to the
+	// next hops open meanwhile. Those calls grow old because of it, and not the other way round.
 	held := s.Now.Blocked >= mostOf*served || s.Now.FileLocked >= mostOf*served
-	if b := s.streams(); b != nil && !blocked && !held {
+	if b := s.streams(); b != nil && !unread && !held {
 		return b, report.StandsPool
 	}
-	if !blocked && !held && !(s.Now.Stopped >= 1) { // one that does not run may wait for another
-		if b := s.longest(); b != nil && !s.writesInVain(b) {
+	if !unread && !held && !(s.Now.Stopped >= 1) { // what a stopped process has open says nothing of the next hops
+		if b := s.awaited(); b != nil && !s.writesInVain(b) {
 			if b.Resent >= mostOf*b.Requests && b.Resent >= 1 {
 				return b, report.StandsNetwork
 			}
 			return b, report.StandsBehind
 		}
 	}
-	own := s.own()
+	own := s.ownPlace()
 	if own == report.StandsInside {
-		if b := s.lost(); b != nil {
+		if b := s.cutOff(); b != nil {
 			return b, report.StandsCutOff
 		}
 	}
 	if own == report.StandsInside || own == report.StandsNotAccepted {
 		switch b := s.pool(); {
 		case b == nil:
-		case b.Slower >= ageTimes: // connections in use are rate times latency: it is the latency that fills them
+		case b.Slower >= ageTimes:
+			// Connections in use are rate times latency (Little's law): the latency of the next
+			// hop fills them, and more connections would be filled as well.
 			return b, report.StandsBehind
 		default:
 			return b, report.StandsPool
 		}
-		if b := s.resting(); b != nil {
+		if b := s.idlePool(); b != nil {
 			return b, report.StandsPool
 		}
 	}
 	return nil, own
 }
 
-// writesInVain reports whether a thread of a hop writes where nobody reads, since requests
-// fail, while hardly any of those inside ask the one that is asked for longest: what holds
-// that thread may be held by all others, and a connection that only takes what is written
-// never answers.
+// writesInVain reports whether a thread of a hop began to block on a write that nobody reads,
+// while hardly any request inside has a call out to b, the next hop awaited longest. The other
+// threads may wait for a lock that the blocked thread holds. The old call to b is then no sign:
+// it may be a connection that only receives, and never answers.
 func (s *Step) writesInVain(b *Behind) bool {
-	return s.Now.Blocked >= 1 && s.Before.Blocked < 1 && s.Now.Served() >= 8 && finite(b.Requests)+finite(b.Connecting) < 0.1*s.Now.Served()
+	const few = 8 // requests inside, below which a tenth of them is less than one
+	began := s.Now.Blocked >= 1 && s.Before.Blocked < 1
+	return began && s.Now.Served() >= few && b.outstanding() < 0.1*s.Now.Served()
 }
 
-// longest returns the next hop that most requests wait for, if that is why they wait: it
-// is asked for longer than before, by most of what is inside or on all connections.
-func (s *Step) longest() *Behind {
+// awaited returns the next hop that the requests inside wait for; nil for none. Either calls to
+// it are much older than before, and most requests inside have one out or all its connections
+// are in use; or connections to it do not come up. Of several it is the one with the most calls.
+func (s *Step) awaited() *Behind {
+	const manyConnecting = 0.3 // of the requests inside
 	served := math.Max(s.Now.Served(), 1)
 	var best *Behind
 	for i := range s.Behind {
 		b := &s.Behind[i]
-		grown := b.Oldest >= math.Max(ageLeast, ageTimes*finite(b.OldestBefore)) && b.Median >= ageTimes*finite(b.MedianBefore)
-		many := b.Requests >= mostOf*served || b.Requests >= 1 && b.Requests >= allOf*b.Connections && b.Streams == nil || b.full() || b.silent()
-		// They do not even come up: many of them, or all that there are, where there were others.
-		stuck := b.Connecting >= 1 && (b.Connecting >= 0.3*served || b.Connections == 0 && b.ConnectionsBefore >= 1)
-		if (grown && many || stuck) && (best == nil || finite(b.Requests)+finite(b.Connecting) > finite(best.Requests)+finite(best.Connecting)) {
+		older := grown(b.Oldest, b.OldestBefore) && b.Median >= ageTimes*finite(b.MedianBefore)
+		allBusy := b.Requests >= 1 && b.Requests >= allOf*b.Connections && b.Streams == nil
+		many := b.Requests >= mostOf*served || allBusy || b.full() || b.silent()
+		allGone := b.Connections == 0 && b.ConnectionsBefore >= 1
+		stuck := b.Connecting >= 1 && (b.Connecting >= manyConnecting*served || allGone)
+		if (older && many || stuck) && (best == nil || b.outstanding() > best.outstanding()) {
 			best = b
 		}
 	}
 	return best
 }
 
-// lost returns the next hop that a hop had connections to, and has none to any more while
-// requests that were read stand inside: they wait for a connection that does not come back.
-func (s *Step) lost() *Behind {
-	if !(s.Now.Oldest >= math.Max(ageLeast, ageTimes*finite(s.Before.Oldest))) {
+// cutOff returns a next hop to which this hop had connections and has none any more, while the
+// requests that it read grow old: they wait for a connection that does not come back. Nil for none.
+func (s *Step) cutOff() *Behind {
+	if !grown(s.Now.Oldest, s.Before.Oldest) {
 		return nil
 	}
 	for i := range s.Behind {
@@ -141,10 +165,10 @@ func (s *Step) lost() *Behind {
 	return nil
 }
 
-// stopped ends the walk at a process that somebody stopped meanwhile, the deepest of
-// several: whatever it has stands still with it, however short the readings of the
-// sockets in that time were.
-func (w *Way) stopped() {
+// endAtStopped makes a process that a signal stopped during the failures the culprit, unless
+// the walk ended deeper; of several, the deepest. All requests that a stopped process has
+// stand still with it, so this holds even where too few sockets were read for the walk.
+func (w *Way) endAtStopped() {
 	for i := len(w.Steps) - 1; i >= 0; i-- {
 		s := w.Steps[i]
 		if !(s.Now.Stopped >= 1) || s.Before.Stopped >= 1 || s.Worst == nil || w.Culprit != nil && w.Culprit.Depth > s.Depth {
@@ -166,37 +190,47 @@ func (w *Way) stopped() {
 	}
 }
 
-// halted reports whether all threads of a process but one are held: there is at least one
-// for each request that came, none of them reads one, and one thread runs all the time. So
-// it is where a runtime stops the program to collect garbage. Where few threads serve many
-// connections it is the one that runs that has to read them: it is busy, and not held.
+// Thresholds of what a process lacks.
+const (
+	throttledShare = 0.3  // share of its quota's periods in which a cgroup is throttled, above which that is felt
+	fewCores       = 0.5  // processors that a process uses when others take them from it
+	busyCore       = 0.85 // share of a processor above which one thread can do no more
+)
+
+// halted reports whether all threads of a process but one are held, as while a runtime stops
+// the program to collect garbage. There is at least one thread for each request, almost no
+// request is read, and one thread runs all the time. Where few threads serve many connections,
+// the running thread is the one that has to read them: it is busy, and nothing is held.
 func (s *Step) halted() bool {
+	const few = 8 // requests; fewer may be unread by chance
 	now := s.Now
-	return now.Owed >= 8 && now.Threads >= now.Owed && now.NotRead >= allOf*now.Owed && now.Oldest >= 2*ageLeast &&
-		now.Running >= 1 && now.Running < 2 && !(now.Throttled >= 0.3) && !(now.NoProcessor >= 2)
+	noneRead := now.Owed >= few && now.Threads >= now.Owed && now.NotRead >= allOf*now.Owed && now.Oldest >= 2*ageLeast
+	oneRuns := now.Running >= 1 && now.Running < 2
+	lacksProcessor := now.Throttled >= throttledShare || now.NoProcessor >= 2
+	return noneRead && oneRuns && !lacksProcessor
 }
 
-// starved reports whether a thread of the process is ready at any time and waits for a
-// processor, of which it gets little: then it is not for want of threads, or for a number of
-// connections, that it takes no more.
-func (s *Step) starved() bool { return s.Now.NoProcessor >= 1 && s.Now.Cores < 0.5 }
+// starved reports whether a thread of the process is always ready and the process gets little
+// processor time. Then it accepts no more connections for that reason, and not because its
+// threads are busy or its number of connections is limited.
+func (s *Step) starved() bool { return s.Now.NoProcessor >= 1 && s.Now.Cores < fewCores }
 
-// own says where requests stand that wait for nobody else.
-func (s *Step) own() report.Stand {
+// ownPlace says where the requests of a hop stand that wait for no other hop.
+func (s *Step) ownPlace() report.Stand {
 	inside := math.Max(s.Now.Owed, 1)
-	grownReady := s.Now.NoProcessor-finite(s.Before.NoProcessor) >= math.Min(readyShare*inside, 2)
-	bound := s.Now.Processor >= 0.85 || s.Now.Running >= 1 && !(s.Before.Running >= 1) || s.Now.Cores >= 0.85 && s.Now.Cores <= 1.1
+	moreReady := s.Now.NoProcessor-finite(s.Before.NoProcessor) >= math.Min(readyShare*inside, 2)
+	beganToRun := s.Now.Running >= 1 && !(s.Before.Running >= 1)  // one thread runs all the time, and did not before
+	oneCore := s.Now.Cores >= busyCore && s.Now.Cores <= 1.1      // one thread fills one processor
+	bound := s.Now.Processor >= busyCore || beganToRun || oneCore // by the processor
 	switch {
-	case s.stopped():
+	case s.still():
 		return report.StandsStill
 	case s.Now.OnDisk >= math.Max(2, mostOf*inside):
-		return report.StandsOnDisk // whatever the others do
+		return report.StandsOnDisk // most threads wait there, whatever the others do
 	case s.halted():
 		return report.StandsStill
-	case s.Now.Throttled >= 0.3, grownReady && s.Now.Processor >= 0.4, bound:
+	case s.Now.Throttled >= throttledShare, moreReady && s.Now.Processor >= 0.4, bound, s.starved():
 		return report.StandsNoProcessor
-	case s.starved():
-		return report.StandsNoProcessor // whoever waits for it waits for that
 	case s.Now.OnDisk >= 1 && s.Now.OnDisk >= 0.3*math.Min(inside, 4):
 		return report.StandsOnDisk
 	case s.Now.NotAccepted+finite(s.Now.NotRead) >= math.Max(1, s.Now.Served()):

@@ -11,18 +11,20 @@ import (
 	"github.com/rampload/rampload/report/format"
 )
 
-// Stranger is somebody who asks a hop and is not on the way of the requests.
+// Stranger is a machine that has connections to a hop and is not on the way of the requests.
 type Stranger struct {
-	Name                string // of its host, where that is watched, else its address
-	Connections, Before float64
+	Name                string  // of its host where that is watched, else its address
+	Connections, Before float64 // connections now, and before the failures
 }
 
-// strangers returns who has more connections to a hop than before, and is not of those who
-// asked it on the way: the client's own host asks the first hop. Where these are not seen to
-// ask, their addresses may be translated on the way, and nobody knows who is a stranger.
+// strangers returns the machines that have at least twice as many connections to a hop as
+// before and are not on the way of the requests, those with the most connections first. asker
+// is the hop before; nil for the first hop, which this machine asks. The result is empty where
+// the asker itself is not seen among the callers: its address may be translated on the way,
+// and then any caller may be it.
 func (r *reader) strangers(h, asker *hops.Hop, now, before []Span) []Stranger {
 	var out []Stranger
-	asks := false // one of those on the way is seen to ask
+	asks := false // the asker is seen among the callers
 	known := func(name string) bool {
 		return asker == nil && name == profiles.LocalHost || asker != nil && slices.Contains(asker.Hosts(), name)
 	}
@@ -30,7 +32,7 @@ func (r *reader) strangers(h, asker *hops.Hop, now, before []Span) []Stranger {
 		for addr, taken := range x.Taken {
 			name := cmp.Or(r.hosts[addr], addr.String())
 			if addr.IsLoopback() {
-				name = x.Host
+				name = x.Host // a process on the hop's own host
 			}
 			if known(name) || asker != nil && asker.Unwatched.Addr() == addr {
 				asks = true
@@ -54,19 +56,25 @@ func (r *reader) strangers(h, asker *hops.Hop, now, before []Span) []Stranger {
 	return out
 }
 
-// taken reports whether strangers hold all connections that a hop has to the next: they have
-// as many to it, all of these are in use for longer than those before it wait at all, and
-// more stands inside than there are places.
-func (s *Step) taken(to, asked *Behind) bool {
-	n := 0.0
+// heldByStrangers reports whether the requests of strangers occupy all connections that this
+// hop has to the next one. asked is what the caller on the way has out to this hop. Four signs
+// together: strangers came with about as many connections to this hop as it has to the next;
+// all of the latter are in use; more requests are open here than there are connections; and
+// the oldest call to the next hop is older than any request of the caller on the way, so it
+// was not made for one of those.
+func (s *Step) heldByStrangers(to, asked *Behind) bool {
+	came := 0.0
 	for _, x := range s.Strangers {
-		n += x.Connections - x.Before
+		came += x.Connections - x.Before
 	}
-	return to.Connections >= 2 && n >= allOf*to.Connections && to.Requests >= allOf*to.Connections &&
-		s.Now.Open() >= 1.5*to.Connections && to.Oldest >= 2*asked.Oldest && to.Oldest >= ageTimes*finite(to.OldestBefore)
+	enoughCame := to.Connections >= 2 && came >= allOf*to.Connections
+	allInUse := to.Requests >= allOf*to.Connections
+	moreOpen := s.Now.Open() >= 1.5*to.Connections
+	olderThanAsked := to.Oldest >= 2*asked.Oldest && to.Oldest >= ageTimes*finite(to.OldestBefore)
+	return enoughCame && allInUse && moreOpen && olderThanAsked
 }
 
-// strangersText names them: "bi (10 connections, none before)".
+// strangersText names the first three strangers: "bi (10 connections, none before)".
 func (s *Step) strangersText() string {
 	var parts []string
 	for _, x := range s.Strangers[:min(3, len(s.Strangers))] {

@@ -9,17 +9,18 @@ import (
 	"github.com/rampload/rampload/report/format"
 )
 
-// Streams is what was seen of HTTP/2 connections to the next hop while requests failed.
+// Streams is what was seen of the HTTP/2 connections to the next hop while requests failed.
 type Streams struct {
-	Connections, Limit float64 // Limit: streams at once on one connection; 0: not known
-	// Answered and AnsweredBefore are how many streams began to be answered in a second, NaN
-	// where none were looked at.
+	Connections float64
+	Limit       float64 // streams that may be open at once on one connection; 0: not known
+	// Answered and AnsweredBefore are the streams a second whose answer began, now and before
+	// the failures; NaN where no streams were looked at.
 	Answered, AnsweredBefore float64
 	Passed                   float64 // seconds in which later streams were answered while the oldest waited
 }
 
-// streamsOf adds up what was seen of the connections of all that ask a hop; nil where one of
-// them was not seen to speak HTTP/2.
+// streamsOf adds up the HTTP/2 connections of all peers that ask a hop; nil where one of the
+// peers was not seen to speak HTTP/2.
 func streamsOf(asked []*hops.Peer, now, before []Span) *Streams {
 	if len(asked) == 0 || len(now) == 0 || slices.ContainsFunc(asked, func(p *hops.Peer) bool { return p.Streams == nil }) {
 		return nil
@@ -35,10 +36,11 @@ func streamsOf(asked []*hops.Peer, now, before []Span) *Streams {
 	return out
 }
 
-// passed returns in how many seconds, up to the end of some time, streams were answered while
-// an older one had waited for long: they came later, and did not wait for it.
+// passed counts the seconds in which streams were answered while an older one had waited for
+// long: the later ones did not wait for what the old one waits for. It counts from shortly
+// before the failures until their end; streams have one reading a second.
 func passed(s *hops.Streams, now []Span) float64 {
-	const long, before = 2.0, 20.0 // seconds
+	const long, before = 2.0, 20.0 // seconds: the wait of the old one; how far back it counts
 	n := 0.0
 	for i, at := range s.Oldest.At {
 		if at > now[len(now)-1].To || at < now[0].From-before || s.Oldest.Value[i] < long {
@@ -51,28 +53,33 @@ func passed(s *hops.Streams, now []Span) float64 {
 	return n
 }
 
-// streams returns the next hop to whose connections all streams are in use, while more
-// requests were read than have one: those wait for a stream. Who holds them is not stuck, as
-// later streams were answered while the oldest had waited for long. A hop that stands still
-// answers none, and then those that have a stream wait for it as well.
+// streams returns the next hop whose HTTP/2 connections have all their streams in use, while
+// this hop has read more requests than have a stream: the rest wait for one. Nil for none. The
+// next hop must still answer later streams while the oldest waits. One that stands still
+// answers none, and then the streams are in use only because everybody waits for it.
 func (s *Step) streams() *Behind {
+	const (
+		leastPassed = 3 // seconds; fewer may be answers that were on their way already
+		leastOldest = 2 // seconds
+	)
 	for i := range s.Behind {
 		b := &s.Behind[i]
-		if b.Streams == nil || b.Streams.Passed < 3 || !(b.Oldest >= 2) {
+		if b.Streams == nil || b.Streams.Passed < leastPassed || !(b.Oldest >= leastOldest) {
 			continue
 		}
-		if b.full() && s.Now.Served() >= 1.2*b.Requests && s.Now.Served() >= b.Requests+2 {
+		moreInside := s.Now.Served() >= 1.2*b.Requests && s.Now.Served() >= b.Requests+2
+		if b.full() && moreInside {
 			return b
 		}
 	}
 	return nil
 }
 
-// full reports whether all streams that may be open are. Where it was not seen how many that
-// is, far more are than before failures: those that were open then already, as subscriptions
-// are, took nobody's place.
+// full reports whether all streams that may be open are. Where the limit is not known, far
+// more must be open than before the failures: streams that were open all along, such as
+// subscriptions, left room for the others.
 func (b *Behind) full() bool {
-	const few = 8
+	const few = 8 // so few open streams show no limit: RFC 9113 §6.5.2 advises servers to allow 100 or more
 	switch {
 	case b.Streams == nil || !(b.Requests >= few):
 		return false
@@ -82,13 +89,14 @@ func (b *Behind) full() bool {
 	return b.Requests >= 0.9*b.Streams.Limit*b.Streams.Connections
 }
 
-// silent reports whether next to nothing that is asked on streams is answered any more, where
-// much was: whoever asks gives it up, and what it asks next is not answered either.
+// silent reports whether next to no stream is answered any more, though many were. The caller
+// gives streams up and opens others, so their number and age alone do not show it.
 func (b *Behind) silent() bool {
 	return b.Streams != nil && b.Requests >= 1 && b.Streams.AnsweredBefore >= 1 && b.Streams.Answered <= 0.05*b.Streams.AnsweredBefore
 }
 
-// streamsText says which streams are in use.
+// streamsText says which streams are in use: "100 streams of 1 connection (HTTP/2, 100 at most
+// on each) to api:8080, the oldest open for 8 s, while later ones were answered".
 func (b *Behind) streamsText() string {
 	text := format.Counted(b.Requests, "stream") + " of " + format.Counted(b.Streams.Connections, "connection")
 	if b.Streams.Limit > 0 {

@@ -1,7 +1,8 @@
-// Package waiting says where requests stand on their way while they fail: at each hop not
-// accepted, without processor, on disk, on an answer from behind, inside, or still with
-// the whole process; and walks to the deepest hop that owes an answer and waits for
-// nobody. Those before it are its victims. It names no cause.
+// Package waiting says where requests stand on their way while they fail. At each hop they
+// stand in one place: not accepted, without processor, on disk, waiting for an answer of the
+// next hop, inside, or still with the whole process (see report.Stand). The package walks from
+// hop to hop to the deepest one that owes an answer and waits for nobody: the culprit. The
+// hops before it are its victims. It names no cause.
 package waiting
 
 import (
@@ -18,102 +19,119 @@ import (
 // Span is a stretch of time in seconds since the load began.
 type Span struct{ From, To float64 }
 
-// Step is one hop with where its requests stood. Counts are medians over the time, of all
-// instances together; NaN is not measured.
+// Step is one hop and where its requests stood, now (while requests failed) and before.
+// Counts are medians over time, summed over the instances; NaN is not measured.
 type Step struct {
 	Hop    *hops.Hop
 	Depth  int // 0: the client asks it
 	Now    Stood
 	Before Stood
-	Behind []Behind
+	Behind []Behind // what it had out to each next hop
 	State  report.Stand
 	Role   report.Role
-	To     *Behind // whom it waits for
+	To     *Behind // the next hop that its requests wait for; nil: none
 	// Worst is the instance with the most open requests; nil of a hop that nobody watches.
 	Worst *hops.Service
-	// Answers says that those before it get answers of it.
+	// Answers says that its callers get answers of it.
 	Answers bool
-	// Strangers are those who ask it beside the hop before, and have come meanwhile.
+	// Strangers are callers that are not on the way of the requests and came during the failures.
 	Strangers []Stranger
-	// ByStrangers says that these hold all connections that it has to the next hop.
+	// ByStrangers says that strangers hold all connections that it has to the next hop.
 	ByStrangers bool
-	// Round is one before it that it asks, and Circle how many requests it has out to that.
+	// Round is a hop before this one that it asks in turn; nil: none. Circle is how many
+	// requests it has out to that.
 	Round  *hops.Hop
 	Circle float64
 }
 
-// Stood is what was read of a hop in some time.
+// Stood is what was read of a hop over some time. NaN is not measured, but for the fields that
+// say 0 is.
 type Stood struct {
-	NotAccepted, NotRead, Owed, Inbound float64 // Owed: accepted and not answered, those not read too
-	Oldest, Median                      float64 // seconds
-	OldestGrows                         bool    // the oldest got older all the time: none was answered
-	Processor, Cores                    float64 // of its busiest process; cores that it used
-	NoProcessor, Throttled, OnDisk      float64
-	Stopped, Runs                       float64
-	FileLocked, Blocked                 float64 // threads that wait for a lock on a file; that write where nobody reads
-	Incomplete                          float64 // requests of which the rest has not come in
-	Running                             float64 // threads of its busiest process that run or are ready to, at most times
-	Locked                              float64 // processes that say of themselves that they wait for a lock
-	InTransaction                       float64 // processes that say of themselves that they are idle in a transaction
-	Accepted                            float64 // connections that it took, at rest too
-	Threads                             float64 // of all its processes
-	Resent                              float64 // answers that had to be sent again, at most
+	NotAccepted    float64 // connections in the accept queue
+	NotRead        float64 // requests that the kernel holds and no thread has read
+	Owed           float64 // requests on accepted connections that are not answered, read or not
+	Inbound        float64 // connections, accepted or not
+	Accepted       float64 // connections that were accepted, idle ones too
+	Incomplete     float64 // requests of which only a part has come in
+	Oldest, Median float64 // ages of the requests owed, in seconds
+	OldestGrows    bool    // the oldest request aged as the clock goes: it was not answered
+
+	Processor   float64 // share of the processor time that the busiest process could use, 0 to 1
+	Cores       float64 // processors in use, by all processes
+	NoProcessor float64 // threads that are ready and have no processor, on average
+	Throttled   float64 // share of the periods of the cgroup's quota that were throttled, 0 to 1
+	OnDisk      float64 // threads that wait for a disk, on average
+	Stopped     float64 // threads that a signal has stopped
+	Runs        float64 // times a second that a thread got a processor
+	Running     float64 // threads of the busiest process that run or are ready, at three of four readings
+	Threads     float64 // of all processes; 0: none, or not measured
+	FileLocked  float64 // threads that wait for a lock on a file; 0: none, or not measured
+	Blocked     float64 // threads that write into a full pipe or local socket; 0: none, or not measured
+
+	Locked        float64 // processes that say they wait for a lock; 0: none, or not measured
+	InTransaction float64 // processes that say they are idle in a transaction; 0: none, or not measured
+	Resent        float64 // the largest number of answers that were being sent again
 }
 
-// Open is how many requests stood at a hop.
+// Open is how many requests stood at a hop, each connection not accepted counted as one.
 func (s Stood) Open() float64 { return hops.Sum(s.NotAccepted, s.Owed) }
 
-// Unfinished reports whether a hop has itself to wait for its callers: a good part of the
-// requests that it has begun to read are not there completely, and were before. It is
-// then neither still nor late, nor is anybody behind it.
+// Served is how many requests its threads had read and not answered.
+func (s Stood) Served() float64 { return math.Max(0, s.Owed-finite(s.NotRead)) }
+
+// Unfinished reports whether a hop waits for its callers: most of the requests that it has
+// begun to read are incomplete, and at least twice as many as before. Then neither this hop nor
+// one behind it is what holds the requests up.
 func (s *Step) Unfinished() bool {
 	n := s.Now.Incomplete
 	return n >= 1 && n >= mostOf*math.Max(s.Now.Served(), 1) && n >= 2*finite(s.Before.Incomplete)
 }
 
-// Served is how many of them its threads had read.
-func (s Stood) Served() float64 { return math.Max(0, s.Owed-finite(s.NotRead)) }
-
-// Circular reports whether a hop waits for itself: most of what its threads have taken are
-// requests that asked one before it, which waits for this hop to take them.
+// Circular reports whether a hop waits for itself: most of its threads wait for a hop before
+// it, whose requests wait for a thread of this hop.
 func (s *Step) Circular() bool {
 	return s.Round != nil && s.Circle >= mostOf*math.Max(1, s.Now.Threads) && s.Now.Open() > s.Circle
 }
 
-// Behind is what a hop had out to the next one.
+// Behind is what a hop had out to one next hop: counts are medians over time, summed over the
+// instances that ask. Ages and round trips are in seconds, of the peer that waits longest. NaN
+// is not measured.
 type Behind struct {
-	Hop                                               *hops.Hop
-	Requests, Connections, Connecting, Resent, Unread float64
-	Oldest, Median                                    float64
-	OldestBefore, MedianBefore, RequestsBefore        float64
-	ConnectionsBefore                                 float64
+	Hop                             *hops.Hop
+	Requests, RequestsBefore        float64 // without an answer
+	Connections, ConnectionsBefore  float64 // that have come up
+	Connecting                      float64 // connections that have not come up
+	Resent                          float64 // requests sent again that the next hop's kernel has not acknowledged
+	ResentMost                      float64 // the largest of the readings of Resent
+	Unread                          float64 // answers that came back and were not read
+	Oldest, OldestBefore            float64 // age of the oldest request
+	Median, MedianBefore            float64 // median age of the requests
+	RoundTrip, RoundTripBefore      float64 // of packets to the next hop and back
+	Asked, AskedBefore              float64 // requests a second, on connections that last
+	Answered                        float64 // answers a second, on connections that last
+	WorstRequests, WorstConnections float64 // of the instance with the most open requests alone
 
-	// Of the instance with the most open requests alone: what others have out is not in its way.
-	WorstRequests, WorstConnections float64
-	// Slower is how many times as old as before what is out gets, of readings that found
-	// something out; NaN where there were too few.
-	Slower             float64
-	Asked, AskedBefore float64  // requests a second
-	Answered           float64  // answers a second that came back on connections that last
-	ResentMost         float64  // at any time
-	Streams            *Streams // of HTTP/2: Requests and ages are of these; nil: not seen
-	// RoundTrip is how long packets are under way to it and back, in seconds.
-	RoundTrip, RoundTripBefore float64
+	// Slower is the median age of requests over that before, counting only readings that found
+	// a request out; NaN where there were too few.
+	Slower float64
+	// Streams is what was seen of HTTP/2; nil: nothing. Where it is set, Requests counts streams
+	// and the ages are of streams.
+	Streams *Streams
 }
 
-// Way is the walk along a chain.
+// Way is the walk along a chain of hops. Times are seconds since the load began.
 type Way struct {
 	First   *hops.Hop
 	From    float64
 	To      float64
-	Steps   []*Step // all hops, outermost first
-	Walked  []*Step // those that the waiting was followed to; the last is the culprit
-	Culprit *Step   // nil: requests stood nowhere that was seen
+	Steps   []*Step // all hops, each before those behind it
+	Walked  []*Step // the hops that the walk passed, outermost first; the last is the culprit
+	Culprit *Step   // nil: no hop was seen to hold requests
 	Entry   Behind  // what the client had out to the first hop
 }
 
-// Follow reads where the requests of a chain stood in some times, against the times
-// before, and follows the waiting.
+// Follow reads where the requests of a chain stood in the spans now, compares them with the
+// spans before, and walks to the culprit. Nil without a first hop or without a span now.
 func Follow(log *runlog.Log, first *hops.Hop, now, before []Span) *Way {
 	if first == nil || len(now) == 0 {
 		return nil
@@ -128,19 +146,20 @@ func Follow(log *runlog.Log, first *hops.Hop, now, before []Span) *Way {
 	}
 	w := &Way{First: first, From: now[0].From, To: now[len(now)-1].To}
 	r.steps(w, first, nil, 0, now, before)
-	w.Entry = out(first, nil, now, before)
+	w.Entry = readBehind(first, nil, now, before)
 	w.Steps[0].Answers = w.Entry.Answers()
 	for _, s := range w.Steps {
 		for i := range s.Behind {
 			w.step(s.Behind[i].Hop).Answers = s.Behind[i].Answers()
 		}
 	}
-	w.rest()
+	w.correctIdle()
 	w.walk()
-	w.stopped()
+	w.endAtStopped()
 	return w
 }
 
+// steps reads a hop and, depth first, the hops behind it. asker is the hop before; nil for the first.
 func (r *reader) steps(w *Way, h, asker *hops.Hop, depth int, now, before []Span) {
 	s := &Step{Hop: h, Depth: depth, Now: r.stood(h, now), Before: r.stood(h, before), Worst: worst(h, now), Strangers: r.strangers(h, asker, now, before)}
 	w.Steps = append(w.Steps, s)
@@ -154,21 +173,21 @@ func (r *reader) steps(w *Way, h, asker *hops.Hop, depth int, now, before []Span
 		}
 	}
 	for _, n := range h.Next {
-		s.Behind = append(s.Behind, out(n, s.Worst, now, before))
+		s.Behind = append(s.Behind, readBehind(n, s.Worst, now, before))
 		r.steps(w, n, h, depth+1, now, before)
 	}
 }
 
-// out reads what those before a hop had out to it; worst is the instance of them with the
-// most open requests, nil for none.
-func out(n *hops.Hop, worst *hops.Service, now, before []Span) Behind {
+// readBehind reads what the callers of a hop had out to it. worst is the caller's instance with
+// the most open requests; nil for none.
+func readBehind(n *hops.Hop, worst *hops.Service, now, before []Span) Behind {
 	b := Behind{Hop: n, Asked: math.NaN(), AskedBefore: math.NaN(), Answered: math.NaN()}
-	asked := func(name string, spans []Span, of func([]float64) float64) float64 {
-		total := math.NaN()
+	total := func(name string, spans []Span, of func([]float64) float64) float64 {
+		sum := math.NaN()
 		for _, p := range n.Asked {
-			total = hops.Sum(total, of(around(p.Tracks[name], spans)))
+			sum = hops.Sum(sum, of(around(p.Tracks[name], spans)))
 		}
-		return total
+		return sum
 	}
 	most := func(name string, spans []Span, q float64) float64 {
 		m := math.NaN()
@@ -177,16 +196,17 @@ func out(n *hops.Hop, worst *hops.Service, now, before []Span) Behind {
 		}
 		return m
 	}
-	b.Requests, b.RequestsBefore = asked(probe.Awaiting, now, median), asked(probe.Awaiting, before, median)
+	b.Requests, b.RequestsBefore = total(probe.Awaiting, now, median), total(probe.Awaiting, before, median)
 	for _, p := range n.Asked {
 		b.Answered = hops.Sum(b.Answered, rate(p.Tracks[probe.AnswersReceived], now))
 		b.Asked, b.AskedBefore = hops.Sum(b.Asked, rate(p.Tracks[probe.Asked], now)), hops.Sum(b.AskedBefore, rate(p.Tracks[probe.Asked], before))
 	}
-	b.ConnectionsBefore = asked(probe.PeerConnections, before, median)
-	b.Connections, b.Connecting = asked(probe.PeerConnections, now, median), asked(probe.Connecting, now, median)
-	b.Resent, b.Unread = asked(probe.Unacknowledged, now, median), asked(probe.AnswersUnread, now, median)
+	b.ConnectionsBefore = total(probe.PeerConnections, before, median)
+	b.Connections, b.Connecting = total(probe.PeerConnections, now, median), total(probe.Connecting, now, median)
+	b.Resent, b.Unread = total(probe.Unacknowledged, now, median), total(probe.AnswersUnread, now, median)
 	b.ResentMost = most(probe.Unacknowledged, now, 1)
-	// What was before may have been slow already: it is compared with its better part.
+	// The time just before the failures may have been slow already, so ages before are those
+	// of its better quarter.
 	b.Oldest, b.OldestBefore = most(probe.AwaitingOldest, now, 0.75), most(probe.AwaitingOldest, before, 0.25)
 	b.Median, b.MedianBefore = most(probe.AwaitingMedian, now, 0.5), most(probe.AwaitingMedian, before, 0.25)
 	b.RoundTrip, b.RoundTripBefore = most(probe.RoundTrip, now, 0.5), most(probe.RoundTrip, before, 0.5)
@@ -201,34 +221,35 @@ func out(n *hops.Hop, worst *hops.Service, now, before []Span) Behind {
 	return b
 }
 
-// rest takes those connections for idle that look as if a request were out on them, where the
-// other end tells better: it is watched, has these connections, owes nobody, has nothing to
-// send again, and what was sent to it was acknowledged. Of protocols that send in pieces a
-// connection at rest looks so, before anything fails as well.
-func (w *Way) rest() {
+// correctIdle corrects requests that look as if they were out and are not, where the next hop
+// shows it: the next hop is watched, has the connections, and owes hardly any answer; and no
+// packet is lost in either direction. Protocols that send a message in several pieces leave an
+// idle connection looking like one with a request out, before the failures as well.
+func (w *Way) correctIdle() {
 	for _, s := range w.Steps {
 		for i := range s.Behind {
 			b, next := &s.Behind[i], w.step(s.Behind[i].Hop)
 			if next.Worst == nil || b.Unread >= 1 || b.Connecting >= 1 || b.ResentMost >= 1 {
 				continue
 			}
-			if next.Before.rests(b.RequestsBefore, b.ConnectionsBefore, next.Before.Resent) {
+			if next.Before.owesFew(b.RequestsBefore, b.ConnectionsBefore, next.Before.Resent) {
 				b.RequestsBefore, b.OldestBefore, b.MedianBefore, b.Slower = next.Before.Open(), next.Before.Oldest, next.Before.Median, math.NaN()
 			}
-			if next.Now.rests(b.Requests, b.Connections, next.Before.Resent) {
+			if next.Now.owesFew(b.Requests, b.Connections, next.Before.Resent) {
 				b.Requests, b.WorstRequests, b.Oldest, b.Median, b.Slower = next.Now.Open(), 0, next.Now.Oldest, next.Now.Median, math.NaN()
 			}
 		}
 	}
 }
 
-// rests reports whether a hop owes hardly anything of what looks out on so many connections,
-// though it has these; resent is how many answers had to be sent again before.
-func (s Stood) rests(out, connections, resent float64) bool {
+// owesFew reports whether a hop owes less than a tenth of the requests that look as if they
+// were out to it, though it has the connections they are on. resent is how many answers were
+// being sent again before the failures; more of them now are answers lost on the way.
+func (s Stood) owesFew(out, connections, resent float64) bool {
 	return s.Open() < 0.1*out && s.Accepted >= allOf*connections && s.Resent <= finite(resent)
 }
 
-// Dismiss takes back what was followed: the failures are not of requests that waited.
+// Dismiss takes the walk back: the requests that failed are not those that waited.
 func (w *Way) Dismiss() {
 	w.Culprit, w.Walked = nil, nil
 	for _, s := range w.Steps {
@@ -236,13 +257,15 @@ func (w *Way) Dismiss() {
 	}
 }
 
-// Stuck reports whether a hop answers nothing: what it has open gets older as the clock
-// goes, and its threads hardly run, or do not come so far any more as to ask those behind it.
+// Stuck reports whether a hop answers nothing: its oldest request ages as the clock goes, and
+// its threads hardly run, or no longer get as far as asking the next hops.
 func (s *Step) Stuck() bool {
-	return s.Now.OldestGrows && !s.Answers && (!(s.Now.Runs > 0.3*s.Before.Runs) || s.stoppedAsking())
+	hardlyRuns := !(s.Now.Runs > 0.3*s.Before.Runs)
+	return s.Now.OldestGrows && !s.Answers && (hardlyRuns || s.stoppedAsking())
 }
 
-// stoppedAsking reports whether a hop hardly asks anybody any more of those that it asked.
+// stoppedAsking reports whether a hop that asked next hops asks hardly any of them any more,
+// and has no request out to any.
 func (s *Step) stoppedAsking() bool {
 	asked := func(b Behind) bool { return b.AskedBefore >= 1 }
 	return slices.ContainsFunc(s.Behind, asked) && !slices.ContainsFunc(s.Behind, func(b Behind) bool {
@@ -250,22 +273,25 @@ func (s *Step) stoppedAsking() bool {
 	})
 }
 
-// AsksOn reports whether a hop asks somebody behind it as often as before: its threads go on.
+// AsksOn reports whether a hop asks a next hop at least half as often as before: its threads
+// go on.
 func (s *Step) AsksOn() bool {
 	return slices.ContainsFunc(s.Behind, func(b Behind) bool { return b.AskedBefore >= 1 && b.Asked > 0.5*b.AskedBefore })
 }
 
-// Outdone reports whether a hop lacks the processor that others use: its threads are ready
-// all the time, and it uses little itself, without a quota that says so.
+// Outdone reports whether others take the processor that a hop lacks: its threads are ready,
+// it uses little processor time, and no quota of its own limits it.
 func (s *Step) Outdone() bool {
-	return s.State == report.StandsNoProcessor && s.Now.Cores < 0.5 && !(s.Now.Throttled >= 0.3)
+	return s.State == report.StandsNoProcessor && s.Now.Cores < fewCores && !(s.Now.Throttled >= throttledShare)
 }
 
-// Answers reports whether those before a hop get answers of it, for a good part of what they ask.
+// Answers reports whether the callers of a hop get answers of it, to at least a fifth of what
+// they ask.
 func (b *Behind) Answers() bool { return b.Answered > 0 && b.Answered >= 0.2*b.Asked }
 
-// GivenUp reports whether nothing that stands at a hop gets older than those before it
-// wait: it ends no request itself.
+// GivenUp reports whether the callers end all requests at a hop, by a timeout of their own: the
+// oldest request at the hop is as old as the oldest call of the hop before, and no answer
+// comes back. before is that hop; nil for none.
 func (s *Step) GivenUp(before *Step) bool {
 	if before == nil || before.To == nil || !(before.To.Oldest >= 2*ageLeast) || before.To.Answers() {
 		return false
@@ -273,26 +299,31 @@ func (s *Step) GivenUp(before *Step) bool {
 	return s.Now.Oldest >= 0.8*before.To.Oldest && s.Now.Oldest <= 1.15*before.To.Oldest+ageLeast
 }
 
-// AsksAgain reports whether what stands at a hop is given up and asked for again: nearly all
-// requests of those before it have a call out to it at any time, and are several times as
-// old as any of these calls gets.
+// manyCalls is how many requests must be out before their number says something about
+// retries: with fewer, some may simply be between two calls when the sockets are read.
+const manyCalls = 20
+
+// AsksAgain reports whether the hop before gives its calls up and makes them again: nearly all
+// its requests have a call out at any time, yet are at least twice as old as any call.
 func (s *Step) AsksAgain(before *Step) bool {
 	if !s.GivenUp(before) {
 		return false
 	}
-	return before.To.Requests >= 20 && before.To.Requests >= allOf*before.Now.Served() && before.Now.Oldest >= 2*before.To.Oldest
+	calls := before.To.Requests
+	return calls >= manyCalls && calls >= allOf*before.Now.Served() && before.Now.Oldest >= 2*before.To.Oldest
 }
 
-// Abandoned reports whether a hop works on far more requests than those before it wait for,
-// and on older ones: they gave them up, and it goes on.
+// Abandoned reports whether a hop goes on working on requests that the hop before gave up: it
+// owes at least three times as many as that one waits for, and older ones.
 func (s *Step) Abandoned(before *Step) bool {
-	if before == nil || before.To == nil || !(s.Now.Owed >= 20) {
+	if before == nil || before.To == nil || !(s.Now.Owed >= manyCalls) {
 		return false
 	}
-	return s.Now.Owed >= 3*(finite(before.To.Requests)+finite(before.To.Connecting)) && s.Now.Oldest >= 2*before.To.Oldest
+	return s.Now.Owed >= 3*before.To.outstanding() && s.Now.Oldest >= 2*before.To.Oldest
 }
 
-// Before returns the step whose requests wait for this one; nil for the first.
+// Before returns the step whose requests wait for this one; nil for the first hop, and for a
+// hop that the walk did not pass.
 func (w *Way) Before(s *Step) *Step {
 	i := slices.Index(w.Walked, s)
 	if i <= 0 {
@@ -310,19 +341,22 @@ func (w *Way) step(h *hops.Hop) *Step {
 	return w.Steps[i]
 }
 
-// stopped reports whether the process does not run at all.
-func (s *Step) stopped() bool {
+// still reports whether the process does not run at all, though something waits for it to
+// accept or to read.
+func (s *Step) still() bool {
 	switch {
 	case s.Now.Stopped >= 1:
 		return true
-	case s.Unfinished(): // its threads read, and would run if something came
+	case s.Unfinished(): // its threads wait for the rest of requests, and would read it
 		return false
 	case !(s.Now.NotRead >= 1) && !(s.Now.NotAccepted >= 1): // it has read all that came
 		return false
 	}
 	few := math.Max(hardlyRuns, stillRuns*s.Before.Runs)
-	if s.Now.NotRead < 1 && s.Now.Owed >= 1 || s.Loop() { // a loop that is held runs on between two calls
-		few = hardlyRuns // it has read all that it took: its workers may be asleep, and others of it wake now and then
+	readAll := s.Now.NotRead < 1 && s.Now.Owed >= 1 // its workers may be asleep in calls, and other threads wake now and then
+	if readAll || s.Loop() {                        // a held loop runs between two calls
+		few = hardlyRuns
 	}
-	return s.Now.Runs <= few && s.Before.Runs >= 5
+	const ranBefore = 5 // runs a second; a process that hardly ran before shows no difference
+	return s.Now.Runs <= few && s.Before.Runs >= ranBefore
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/rampload/rampload/report/format"
 )
 
-// Text says from hop to hop where requests stood; empty where none stood anywhere.
+// Text says from hop to hop where requests stood; empty without a culprit.
 func (w *Way) Text() string {
 	if w == nil || w.Culprit == nil {
 		return ""
@@ -103,7 +103,7 @@ func (s *Step) Text() string {
 	return head
 }
 
-// text says what the processes of a hop do meanwhile.
+// text says what the processes of a hop do while the requests stand there.
 func (s Stood) text(state report.Stand) string {
 	var parts []string
 	if !math.IsNaN(s.Processor) {
@@ -152,8 +152,8 @@ func (s Stood) text(state report.Stand) string {
 	return strings.Join(parts, ", ")
 }
 
-// Report returns the way as reports keep it. failing is the host of what is at fault on it,
-// empty where that is not known.
+// Report returns the way in the form of the report. failing is the host of the instance at
+// fault; empty where that is not known.
 func (w *Way) Report(failing string) *report.Way {
 	if w == nil {
 		return nil
@@ -183,6 +183,7 @@ func (w *Way) Report(failing string) *report.Way {
 	return out
 }
 
+// report returns the readings in the form of the report, which leaves out what was not measured.
 func (s Stood) report() report.Stood {
 	return report.Stood{
 		Open: number(s.Open()), NotAccepted: number(s.NotAccepted), NotRead: number(s.NotRead), OldestS: number(s.Oldest),
@@ -191,6 +192,7 @@ func (s Stood) report() report.Stood {
 	}
 }
 
+// number returns a value as reports keep it: nil where it was not measured.
 func number(v float64) *float64 {
 	if math.IsNaN(v) || math.IsInf(v, 0) {
 		return nil
