@@ -10,10 +10,10 @@ import (
 	"github.com/rampload/rampload/report/runlog"
 )
 
-// Chain returns the first hop of a target: who answers at its addresses, and behind it
-// whom that asks. named are the hosts that the profile says serve it. Nobody watches the
-// first hop where its address is seen to ask somebody who is watched. Nil: nobody who
-// answers there was seen.
+// Chain returns the first hop of a target, the service that answers at its addresses, with the
+// hops behind it. from is the host that asks; named are the hosts that the profile says serve
+// the target. Where no watched service answers, but one of the addresses is seen to ask watched
+// services, the first hop is that address, unwatched. Nil where neither was seen.
 func (g *Graph) Chain(from string, addrs []netip.AddrPort, named []string) *Hop {
 	var found []*Service
 	for _, a := range addrs {
@@ -42,7 +42,7 @@ func (g *Graph) Chain(from string, addrs []netip.AddrPort, named []string) *Hop 
 	return h
 }
 
-// unwatched makes a hop of the first address that asks somebody who is watched; nil for none.
+// unwatched makes a hop of the first address that asks a watched service; nil for none.
 func (g *Graph) unwatched(addrs []netip.AddrPort) *Hop {
 	for _, a := range addrs {
 		if len(g.askedBy(a.Addr())) > 0 {
@@ -52,6 +52,7 @@ func (g *Graph) unwatched(addrs []netip.AddrPort) *Hop {
 	return nil
 }
 
+// onHosts returns the services that run on one of the named hosts.
 func onHosts(found []*Service, named []string) []*Service {
 	var out []*Service
 	for _, x := range found {
@@ -62,7 +63,7 @@ func onHosts(found []*Service, named []string) []*Service {
 	return out
 }
 
-// hop makes a station of instances of one service.
+// hop makes a hop of the instances of one service.
 func (g *Graph) hop(instances []*Service) *Hop {
 	x := instances[0]
 	h := &Hop{Process: x.Process, Port: x.Addr.Port(), Instances: instances}
@@ -74,7 +75,8 @@ func (g *Graph) hop(instances []*Service) *Hop {
 	return h
 }
 
-// extend finds whom a hop asks.
+// extend adds the hops that a hop asks, and those behind them. seen has the hops of the chain so
+// far: one that is asked again is a way back, and ends the chain.
 func (g *Graph) extend(h *Hop, seen map[string]bool, depth int) {
 	seen[h.key()] = true
 	if depth == maxDepth {
@@ -87,11 +89,11 @@ func (g *Graph) extend(h *Hop, seen map[string]bool, depth int) {
 			found = []*Service{p.Service}
 		}
 		if slices.ContainsFunc(found, func(x *Service) bool { return slices.Contains(h.Instances, x) }) {
-			continue // it asks itself: a control connection
+			continue // it asks itself, for instance on a control connection
 		}
 		if len(found) == 0 && p.Addr.Addr().IsLoopback() {
-			// All listeners of a watched host are seen, and none was here: libraries pair two
-			// sockets of a process by a listener that they close at once.
+			// The probe sees all listeners of its own host, and there was none here. Libraries
+			// make a pair of connected sockets by a listener that they close at once.
 			continue
 		}
 		var n *Hop
@@ -126,7 +128,7 @@ func (g *Graph) extend(h *Hop, seen map[string]bool, depth int) {
 	}
 }
 
-// askedOf returns whom a hop has connections to.
+// askedOf returns the peers that a hop has connections to.
 func (g *Graph) askedOf(h *Hop) []*Peer {
 	if h.Unwatched.IsValid() {
 		return g.askedBy(h.Unwatched.Addr())
@@ -137,8 +139,9 @@ func (g *Graph) askedOf(h *Hop) []*Peer {
 	})
 }
 
-// askedBy returns whom an address asks that no watched host has, by what those know who are
-// asked: that it has connections to them, and, where nobody else has any, what they owe it.
+// askedBy returns the services that an unwatched address asks, as peers: nil for the address of
+// a watched host. The services see its connections. A service that has no other caller also
+// shows how many requests it owes, and so how many the address awaits.
 func (g *Graph) askedBy(addr netip.Addr) []*Peer {
 	addr = addr.Unmap()
 	if addr.IsLoopback() || slices.ContainsFunc(g.hosts, func(h runlog.Host) bool { return g.owns(h.Name, addr) }) {
@@ -152,8 +155,8 @@ func (g *Graph) askedBy(addr netip.Addr) []*Peer {
 		}
 		p := &Peer{Addr: x.Addr, Service: x, Tracks: map[string]Track{probe.PeerConnections: connections}}
 		if len(x.Taken) == 1 {
-			for at, end := range map[string]string{probe.Awaiting: probe.Owed, probe.AwaitingOldest: probe.OwedOldest, probe.AwaitingMedian: probe.OwedMedian} {
-				p.Tracks[at] = x.Tracks[end]
+			for awaited, owed := range map[string]string{probe.Awaiting: probe.Owed, probe.AwaitingOldest: probe.OwedOldest, probe.AwaitingMedian: probe.OwedMedian} {
+				p.Tracks[awaited] = x.Tracks[owed]
 			}
 		}
 		out = append(out, p)

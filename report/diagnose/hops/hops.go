@@ -1,7 +1,7 @@
-// Package hops finds the way that requests take: which process serves a target, whom it
-// asks in turn, and so on, from the sockets that were seen on every watched host. Who
-// serves an address is told by the address; what a profile says of hosts decides where
-// several could. It says nothing of time (waiting) and nothing of causes.
+// Package hops finds the way that requests take, from the sockets that were seen on the watched
+// hosts: which process serves a target, which services that one asks, and so on. The address
+// tells who serves it; where several could, the hosts that the profile names decide. Where
+// requests wait on the way is for package waiting to say; hops names no cause.
 package hops
 
 import (
@@ -20,45 +20,48 @@ import (
 // Service is a process that listens, with what was read of its sockets.
 type Service struct {
 	Host     string // the watched host that it runs on
-	Process  string // as people call it; empty: not known
+	Process  string // its name; empty: not known
 	Listener string // "*:8080"
 	Addr     netip.AddrPort
 	PIDs     []int32
-	Callers  []netip.Addr         // who had connections to it
-	Taken    map[netip.Addr]Track // how many connections each of them had
-	Tracks   map[string]Track
+	Callers  []netip.Addr         // addresses that had connections to it
+	Taken    map[netip.Addr]Track // connections of each caller
+	Tracks   map[string]Track     // readings of its sockets, by metric (probe.Owed ...)
 
-	// Multiplexed: it was seen to have connections of HTTP/2, so that segments and connections
-	// say nothing of the number of requests.
+	// Multiplexed says that it had HTTP/2 connections: then the numbers of connections and of
+	// segments do not show the number of requests.
 	Multiplexed bool
 
 	space string // the host whose sampler saw it
 }
 
-// Peer is somebody whom the processes of a name on a host ask.
+// Peer is an address that the processes of one name on one host ask.
 type Peer struct {
-	Host    string
-	Process string
-	Addr    netip.AddrPort
-	Service *Service // who answers there; nil: nobody watches it
-	Tracks  map[string]Track
-	Streams *Streams // of HTTP/2; nil: none was seen
+	Host    string           // that asks
+	Process string           // that asks; empty: not known
+	Addr    netip.AddrPort   // that is asked
+	Service *Service         // that answers there; nil: it is not watched
+	Tracks  map[string]Track // readings of the sockets, by metric (probe.Awaiting ...)
+	Streams *Streams         // of HTTP/2; nil: none was seen
 
-	space string // whose sampler saw it; empty: only those who are asked
+	space string // the host whose sampler saw it; empty: only the service that is asked saw it
 }
 
-// Track is the course of one reading. Times are seconds since the load began.
+// Track is one metric over time, in the order of time. At is in seconds since the load began and
+// as long as Value.
 type Track struct{ At, Value []float64 }
 
-// Graph is everybody who was seen to listen or to ask.
+// Graph holds all services and peers that were seen. It is read-only after Read, and then safe
+// for concurrent use.
 type Graph struct {
 	Services []*Service
 	Peers    []*Peer
 
 	hosts      []runlog.Host
-	translated map[netip.AddrPort][]netip.AddrPort
+	translated map[netip.AddrPort][]netip.AddrPort // destinations that connection tracking changed, by the address asked for
 }
 
+// ofService and ofPeer are the metrics that make up the tracks of a service and of a peer.
 var ofService = []string{probe.Inbound, probe.NotAccepted, probe.RequestsUnread, probe.Incomplete, probe.Owed, probe.OwedOldest, probe.OwedMedian, probe.AnswersResent, probe.Arrived}
 
 var ofPeer = []string{probe.PeerConnections, probe.Connecting, probe.Awaiting, probe.AwaitingOldest, probe.AwaitingMedian, probe.RoundTrip, probe.Unacknowledged, probe.AnswersUnread, probe.Asked, probe.AnswersReceived}
@@ -124,6 +127,8 @@ func Read(log *runlog.Log) *Graph {
 	return g
 }
 
+// add takes over a series of the service. caller is the caller's address where the metric is one
+// of each caller.
 func (x *Service) add(s *runlog.Series, caller string) {
 	m := s.Metric
 	if m.Process != "" && m.Process != probe.Nobody {
@@ -145,8 +150,8 @@ func (x *Service) add(s *runlog.Series, caller string) {
 	}
 }
 
-// join adds the readings of a series, in the order of time: a process whose name was
-// found late has two.
+// join adds the readings of a series and keeps the order of time. A process whose name was found
+// late has two series.
 func (t Track) join(s *runlog.Series) Track {
 	n := len(t.At)
 	for i, at := range s.At {
@@ -167,7 +172,7 @@ func (t Track) join(s *runlog.Series) Track {
 	return t
 }
 
-// Near returns the reading next to a time, NaN where none is within a second of it.
+// Near returns the reading nearest to a time; NaN where none is within a second of it.
 func (t Track) Near(at float64) float64 {
 	best, apart := math.NaN(), 1.0
 	for i, x := range t.At {
@@ -178,7 +183,8 @@ func (t Track) Near(at float64) float64 {
 	return best
 }
 
-// merge makes one reading of those of one time: of counts the sum, of ages the largest.
+// merge makes one reading of those taken at one time: of counts the sum, of ages and round trips
+// the largest. name is the metric.
 func (t Track) merge(name string) Track {
 	var out Track
 	for i, at := range t.At {
@@ -195,10 +201,10 @@ func (t Track) merge(name string) Track {
 	return out
 }
 
-// sameTime is how far readings of one look at the sockets may be apart, in seconds.
+// sameTime is how far apart readings of one pass over the sockets may be, in seconds.
 const sameTime = 0.02
 
-// owns reports whether an address is one of a host.
+// owns reports whether an address is one of a watched host's.
 func (g *Graph) owns(host string, addr netip.Addr) bool {
 	for _, h := range g.hosts {
 		if h.Name != host {
@@ -213,10 +219,11 @@ func (g *Graph) owns(host string, addr netip.Addr) bool {
 	return false
 }
 
-// Answering returns who answers at an address that is asked from a host: who listens
-// there; who listens where the address was translated to; else, of an address that no
-// watched host has, who has connections from the asking host and is asked by no other
-// address, if all of those are instances of one service.
+// Answering returns the services that answer at an address, asked from a host: those that listen
+// there, else those that listen where connection tracking translated the address to. The address
+// of a balancer that nobody watches leads to the services that have connections from the asking
+// host without being asked directly by it, if all of these are instances of one service. Nil for
+// none.
 func (g *Graph) Answering(from string, addr netip.AddrPort) []*Service {
 	if found := g.listening(from, addr); len(found) > 0 {
 		return found
@@ -243,7 +250,7 @@ func (g *Graph) Answering(from string, addr netip.AddrPort) []*Service {
 	return found
 }
 
-// listening returns who listens at an address, asked from a host.
+// listening returns the services that listen at an address, asked from a host.
 func (g *Graph) listening(from string, addr netip.AddrPort) []*Service {
 	var out []*Service
 	for _, x := range g.Services {
@@ -253,7 +260,7 @@ func (g *Graph) listening(from string, addr netip.AddrPort) []*Service {
 			out = append(out, x)
 		}
 	}
-	if len(out) > 1 { // parts of one machine share its addresses; who asks from there means its own
+	if len(out) > 1 { // parts of one machine share its addresses; a process that asks means its own part
 		if own := slices.IndexFunc(out, func(x *Service) bool { return x.space == from }); own >= 0 {
 			return out[own : own+1]
 		}
@@ -271,25 +278,26 @@ func listenerAddr(s string) (netip.AddrPort, bool) {
 	return a, err == nil
 }
 
-// Hop is one station on the way of a request: a service with its instances, or an
-// address where nobody watches.
+// Hop is one station on the way of a request: a service with its instances, or an address that
+// nobody watches.
 type Hop struct {
 	Process   string
 	Port      uint16
-	Instances []*Service
+	Instances []*Service     // that have connections from the hop before; none where it is unwatched
 	Unwatched netip.AddrPort // valid where nobody watches it
-	Asked     []*Peer        // the connections of the hop before to it
-	Next      []*Hop         // whom it asks, those with the most connections first
-	Back      []*Hop         // those before it that it asks: what it asks comes back to it
-	Known     int            // instances that are known of it, those without connections too
+	Asked     []*Peer        // the hop before's peers that are this hop
+	Next      []*Hop         // the hops that it asks, those with the most connections first
+	Back      []*Hop         // hops that it asks and that the chain has already, mostly before it
+	Known     int            // instances that were seen to listen, those without connections too
 }
 
-// Bounds of a chain.
+// Bounds of a chain: hops one behind the other, and hops that one hop asks.
 const (
 	maxDepth = 6
 	maxNext  = 8
 )
 
+// key identifies a hop within a chain.
 func (h *Hop) key() string {
 	if h.Unwatched.IsValid() {
 		return h.Unwatched.String()
@@ -297,6 +305,7 @@ func (h *Hop) key() string {
 	return fmt.Sprintf("%s:%d", h.Process, h.Port)
 }
 
+// connections is the largest number of connections to a hop, summed over those that ask.
 func (h *Hop) connections() float64 {
 	n := 0.0
 	for _, p := range h.Asked {
@@ -305,7 +314,7 @@ func (h *Hop) connections() float64 {
 	return n
 }
 
-// most returns the largest number of connections, also of those that never came up.
+// most returns the largest number of connections to a peer at one time, whether they came up or not.
 func (p *Peer) most() float64 {
 	most := 0.0
 	for _, name := range []string{probe.PeerConnections, probe.Connecting} {
@@ -316,7 +325,7 @@ func (p *Peer) most() float64 {
 	return most
 }
 
-// AskedAt returns who was seen to ask an address, at any port; nobody in a graph that is nil.
+// AskedAt returns the peers with an address, at any port; none of a nil graph.
 func (g *Graph) AskedAt(addr netip.Addr) []*Peer {
 	if g == nil {
 		return nil
@@ -324,7 +333,8 @@ func (g *Graph) AskedAt(addr netip.Addr) []*Peer {
 	return slices.DeleteFunc(slices.Clone(g.Peers), func(p *Peer) bool { return p.Addr.Addr().Unmap() != addr })
 }
 
-// LastAsked returns when the last connection to a peer was seen, in seconds; 0: never.
+// LastAsked returns when a connection to a peer was seen last, in seconds since the load began;
+// 0: never.
 func (p *Peer) LastAsked() float64 {
 	last := 0.0
 	for _, name := range []string{probe.PeerConnections, probe.Connecting} {
@@ -338,7 +348,7 @@ func (p *Peer) LastAsked() float64 {
 	return last
 }
 
-// Hosts returns the hosts of the instances.
+// Hosts returns the hosts of the instances, each once.
 func (h *Hop) Hosts() []string {
 	var out []string
 	for _, x := range h.Instances {
@@ -349,7 +359,7 @@ func (h *Hop) Hosts() []string {
 	return out
 }
 
-// Has reports whether a process of a host is one of the hop's.
+// Has reports whether an instance of the hop has a process of a host.
 func (h *Hop) Has(host string, pid int32) bool {
 	return slices.ContainsFunc(h.Instances, func(x *Service) bool { return x.Host == host && slices.Contains(x.PIDs, pid) })
 }

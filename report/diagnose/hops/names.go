@@ -8,11 +8,12 @@ import (
 	"github.com/rampload/rampload/report/runlog"
 )
 
-// nameChildren gives connections of a process that listens nowhere to the service of its
-// host, where that is the only one and asks nobody itself: servers work in processes of other
-// names (varnishd in cache-main). A host of several services, or of this program itself, does not tell.
+// nameChildren gives the connections of a process that listens nowhere to the service of its
+// host. Some servers work in child processes of another name: varnishd in cache-main. It does so
+// only where the host has one service, that service asks nobody under its own name, and the host
+// is not the one that sends the load.
 func (g *Graph) nameChildren() {
-	only := map[string]string{} // by host; empty: several
+	only := map[string]string{} // the one service of a host; empty: several
 	for _, x := range g.Services {
 		name, known := only[x.Host]
 		switch {
@@ -25,7 +26,7 @@ func (g *Graph) nameChildren() {
 	}
 	for _, p := range g.Peers {
 		if p.Process != "" && p.Process == only[p.Host] {
-			only[p.Host] = "" // it asks under its own name, and the others are others
+			only[p.Host] = "" // it asks under its own name, so processes of another name are not its own
 		}
 	}
 	for _, p := range g.Peers {
@@ -38,10 +39,10 @@ func (g *Graph) nameChildren() {
 	}
 }
 
-// nameNameless gives connections whose process was not known at first to the only one
-// that was seen with others to the same peer. Where none was, connections to an instance
-// of a service are of the only process of the host that was seen to ask its others: who
-// holds a socket is looked up rarely, and short connections are gone by then.
+// nameNameless names the process of connections whose process was not found. The probe looks up
+// rarely which process holds a socket, and short connections are gone by then. The process is
+// the only one of the host that was seen to ask the same peer; where none was, the only one that
+// was seen to ask another instance of the same service.
 func (g *Graph) nameNameless() {
 	g.Peers = slices.DeleteFunc(g.Peers, func(p *Peer) bool {
 		if p.Process != "" {
@@ -70,8 +71,8 @@ func (g *Graph) nameNameless() {
 	})
 }
 
-// asksOthers returns the one process of a peer's host that was seen to ask other instances
-// of the service that answers at the peer; empty where none was, or several.
+// asksOthers returns the process on a peer's host that was seen to ask an instance of the
+// service that answers at the peer; empty where none was, or several.
 func (g *Graph) asksOthers(p *Peer) string {
 	at := g.Answering(p.space, p.Addr)
 	if len(at) == 0 || at[0].Process == "" {
@@ -93,13 +94,13 @@ func (g *Graph) asksOthers(p *Peer) string {
 	return name
 }
 
-// placeParts says on which part of a machine a service runs, where the profile names
-// parts by their processes.
+// placeParts sets the host of each service to the part of its machine that it runs on, where the
+// profile names parts of a machine by their processes.
 func (g *Graph) placeParts(log *runlog.Log) {
 	of := map[int32]string{}
 	for _, s := range log.Series {
-		// A process that a part names and that was found by its socket as well is told
-		// of both: it is the part's.
+		// A process that a part names may also be read for the whole machine, by its socket. It
+		// belongs to the part.
 		if m := s.Metric; m.PID != 0 && m.Name == probe.OpenFiles && !g.isPart(of[m.PID]) {
 			of[m.PID] = m.Host
 		}
@@ -126,6 +127,7 @@ func (g *Graph) isPart(host string) bool {
 	return slices.ContainsFunc(g.hosts, func(h runlog.Host) bool { return h.Name == host && h.SameAs != "" && h.SameAs != host })
 }
 
+// sameMachine reports whether a host is a part of another.
 func (g *Graph) sameMachine(part, whole string) bool {
 	for _, h := range g.hosts {
 		if h.Name == part {

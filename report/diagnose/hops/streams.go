@@ -8,23 +8,22 @@ import (
 	"github.com/rampload/rampload/report/runlog"
 )
 
-// Streams is the course of what was seen of HTTP/2 connections from one host to one address,
-// of all of them together: streams without an answer, the age of the oldest in seconds, and
-// how many began to be answered in each second. Limit is how many may be open at once on
-// each connection, 0: not known. Connections is how many there were.
+// Streams is what was seen of all HTTP/2 connections from one host to one address.
 type Streams struct {
-	Open, Oldest, Answered Track
-	Limit                  float64
-	Connections            int
+	Open        Track   // streams without an answer
+	Oldest      Track   // the age of the oldest of them, in seconds
+	Answered    Track   // streams a second whose answer began
+	Limit       float64 // streams that may be open at once on one connection; 0: not known
+	Connections int     // that were seen, at any time
 }
 
-// between names who asks whom.
+// between is a client's address and the address that it asks.
 type between struct {
 	from netip.Addr
 	to   netip.AddrPort
 }
 
-// streams reads what was seen of HTTP/2 connections.
+// streams reads the events of HTTP/2 connections, by their ends.
 func streams(log *runlog.Log) map[between]*Streams {
 	out := map[between]*Streams{}
 	seen := map[[2]netip.AddrPort]bool{}
@@ -54,7 +53,7 @@ func streams(log *runlog.Log) map[between]*Streams {
 	return out
 }
 
-// put adds a reading; of several of one time the sum is kept, or the largest.
+// put adds a reading. Of several readings at one time it keeps the largest or the sum.
 func (t *Track) put(at, v float64, largest bool) {
 	k := len(t.At) - 1
 	switch {
@@ -67,8 +66,9 @@ func (t *Track) put(at, v float64, largest bool) {
 	}
 }
 
-// multiplex takes the requests of HTTP/2 connections from their streams: sockets show one at
-// most for each connection, and one as old as the last thing that was said on it.
+// multiplex counts the requests on HTTP/2 connections by their streams. Sockets show at most one
+// request on a connection, and its age only since the last packet. The streams have no median
+// age: half the age of the oldest stands for it.
 func (g *Graph) multiplex(log *runlog.Log) {
 	all := streams(log)
 	for key, s := range all {
@@ -87,7 +87,8 @@ func (g *Graph) multiplex(log *runlog.Log) {
 	}
 }
 
-// owes adds what was seen of streams to a service to what its sockets show.
+// owes raises the requests that a service owes to the number of its open streams, where that is
+// more than its sockets show.
 func (x *Service) owes(s *Streams) {
 	owed, oldest, median := x.Tracks[probe.Owed], x.Tracks[probe.OwedOldest], x.Tracks[probe.OwedMedian]
 	for i, at := range owed.At {
@@ -99,7 +100,7 @@ func (x *Service) owes(s *Streams) {
 	}
 }
 
-// raise lets a track be at least so much at a time.
+// raise makes the reading at a time at least v.
 func raise(t Track, at, v float64) {
 	for i, x := range t.At {
 		if math.Abs(x-at) <= sameTime && v > t.Value[i] {
@@ -108,6 +109,7 @@ func raise(t Track, at, v float64) {
 	}
 }
 
+// half returns a track of half the values.
 func half(t Track) Track {
 	out := Track{At: t.At, Value: make([]float64, len(t.Value))}
 	for i, v := range t.Value {

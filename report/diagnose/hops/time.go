@@ -7,7 +7,7 @@ import (
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 
-// Between returns the readings from a time on until another.
+// Between returns the readings of a time, both ends included.
 func (t Track) Between(from, to float64) []float64 {
 	var out []float64
 	for i, at := range t.At {
@@ -18,7 +18,7 @@ func (t Track) Between(from, to float64) []float64 {
 	return out
 }
 
-// Sum adds what was measured; NaN if neither was.
+// Sum adds two values, of which one that was not measured (NaN) counts nothing; NaN if neither was.
 func Sum(x, y float64) float64 {
 	switch {
 	case math.IsNaN(x):

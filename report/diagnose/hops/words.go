@@ -19,7 +19,7 @@ func (h *Hop) Text() string {
 	return s
 }
 
-// Short names a hop in a sentence about where its requests stand.
+// Short names a hop by its process alone: "payments"; by its address where the process is not known.
 func (h *Hop) Short() string {
 	if h.Unwatched.IsValid() {
 		return h.Unwatched.String()
@@ -27,8 +27,8 @@ func (h *Hop) Short() string {
 	return cmp.Or(h.Process, fmt.Sprintf("%s:%d", h.Instances[0].Host, h.Port))
 }
 
-// TextOn is Text where one of several instances is meant: "payments on app-2:8080, one of
-// 3 instances".
+// TextOn names the instance of a hop on a host: "payments on app-2:8080, one of 3 instances".
+// It is Text where the hop has only one host, or none by that name.
 func (h *Hop) TextOn(host string) string {
 	if h.OneOfSeveral(host) {
 		return fmt.Sprintf("%s on %s, one of %d instances", cmp.Or(h.Process, "a process"), h.PlaceOn(host), max(len(h.Instances), h.Known))
@@ -36,7 +36,7 @@ func (h *Hop) TextOn(host string) string {
 	return h.Text()
 }
 
-// PlaceOn is Place where the instance on a host is meant.
+// PlaceOn is the address of the instance on a host: "app-2:8080". It is Place where there is none.
 func (h *Hop) PlaceOn(host string) string {
 	if !h.Unwatched.IsValid() && slices.Contains(h.Hosts(), host) {
 		return fmt.Sprintf("%s:%d", host, h.Port)
@@ -52,8 +52,8 @@ func (h *Hop) Place() string {
 	return fmt.Sprintf("%s:%d", h.Instances[0].Host, h.Port)
 }
 
-// failing is Text where the instance on a host is the one that fails: "payments on
-// app-2:8080 (one of 3 instances)".
+// failing names a hop with the instance that fails, on a host: "payments on app-2:8080 (one of
+// 3 instances)". It is Text where the hop has only one host, or none by that name.
 func (h *Hop) failing(host string) string {
 	if !h.OneOfSeveral(host) {
 		return h.Text()
@@ -61,7 +61,7 @@ func (h *Hop) failing(host string) string {
 	return fmt.Sprintf("%s on %s (one of %d instances)", cmp.Or(h.Process, "a process"), h.PlaceOn(host), max(len(h.Instances), h.Known))
 }
 
-// OneOfSeveral reports whether one of several instances, on hosts of their own, is on a host.
+// OneOfSeveral reports whether a host has an instance of the hop and another host has one too.
 func (h *Hop) OneOfSeveral(host string) bool {
 	hosts := h.Hosts()
 	return len(hosts) > 1 && slices.Contains(hosts, host)
