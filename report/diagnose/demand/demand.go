@@ -1,6 +1,6 @@
-// Package demand says how many requests come to a hop for each one that the client sends,
-// before failures and since. Those before a hop that try again multiply what comes to it:
-// what it bore before can then be too much though the client sends no more. It names no cause.
+// Package demand says how many requests come to a hop for each one that the client sends, before
+// the failures and since. Callers that retry multiply the requests that come to a hop, so that a
+// hop can be overloaded though the client sends no more than before. It names no cause.
 package demand
 
 import (
@@ -15,33 +15,35 @@ import (
 	"github.com/rampload/rampload/report/format"
 )
 
-// Sent returns how many requests the client sent in some time.
+// Sent returns how many requests the client sent between two times, in seconds since the load
+// began.
 type Sent func(from, to float64) float64
 
-// Hop is what came to one hop, in requests a second, and what the client sent in the same
-// times. NaN is not known.
+// Hop is how many requests came to one hop and how many the client sent in the same times, all a
+// second, before the failures and since. NaN is not known.
 //
-// The kernel counts segments of data at the listener, so that only comparing with before
-// tells anything. At a hop that asks others it also counts answers that come too late for
-// anybody: what came is less then. Whoever asks is seen to ask on connections that last, so
-// that what came is more.
+// Two sources count what came, and they bound it. Listener estimates it by segments of data at
+// the hop itself, so only its change says something. At a hop that asks others it counts too
+// much: late answers of theirs as well. Askers is what the callers sent on connections that
+// last. It counts too little: requests on short connections are missing.
 type Hop struct {
 	Place            string
 	Listener, Askers Came
 	Last             bool // it asks nobody
 	SentBefore, Sent float64
 
-	Growth, Done float64 // since: what stood there grew by, and what it ended, a second
-	DoneLeast    float64 // of any two readings between which what stood there grew
-	Grew         int     // times between two readings in which it grew
+	Growth    float64 // open requests more a second, since the failures began
+	Done      float64 // requests that it ended a second, since the failures began
+	DoneLeast float64 // the smallest Done between two readings between which the open requests grew
+	Grew      int     // how many such pairs of readings there are
 }
 
-// Came is what one of the two counted.
+// Came is how many requests a second one source counted.
 type Came struct{ Before, Since float64 }
 
-// Of reads what came to a hop. Of what others than those before it ask nothing is known of
-// the client's load, so that a hop which has many connections from elsewhere is not told; and
-// requests of HTTP/2 are not counted.
+// Of reads how many requests came to a hop. callers are the addresses of the hop before. It says
+// nothing (NaN) of a hop with many connections from other callers, whose requests do not follow
+// the client's load, and of a hop that speaks HTTP/2, whose requests cannot be counted by segments.
 func Of(at *hops.Hop, callers []netip.Addr, sent Sent, before, since waiting.Span) Hop {
 	nan := math.NaN()
 	out := Hop{
@@ -74,37 +76,40 @@ func (c *Came) add(before, since float64) {
 	c.Before, c.Since = hops.Sum(c.Before, before), hops.Sum(c.Since, since)
 }
 
-// fewOthers is which share of the connections of a hop may be of others.
+// fewOthers is the share of a hop's connections that may come from callers off the way.
 const fewOthers = 0.2
 
-// Times returns how many times as much comes for each request sent as did before, at least
-// and at most. Of a hop that only some requests came to, as one behind a cache, it is how
-// many come for each: that all of them come now is nobody's trying again. NaN is not known.
+// Times returns how many times as many requests come to a hop for each that the client sends as
+// did before, as a lower and an upper bound. NaN is not known. Where fewer than one came for each
+// before, as behind a cache, Times counts those that come for each: a cache that ended sends all
+// requests on, and that is no retry.
 func (h Hop) Times() (least, most float64) {
 	least, most = h.times(h.Askers), h.times(h.Listener)
 	if h.Last && !math.IsNaN(most) {
-		least = most
+		least = most // no answers of others to count in, so the listener is exact
 	}
 	return least, most
 }
 
+// times is the factor by one source.
 func (h Hop) times(c Came) float64 {
-	const enough = 2.0 // requests a second
+	const enough = 2.0 // requests a second; the quotient of fewer is mostly chance
 	if !(h.SentBefore >= enough && h.Sent >= enough && c.Before >= enough && c.Since >= 0) {
 		return math.NaN()
 	}
 	return c.Since / h.Sent / math.Max(1, c.Before/h.SentBefore)
 }
 
-// Overrun reports whether a hop ended at least as much as was sent to it before, and as the
-// client sends now, whenever more came than it ended: asked once for each request it would
-// keep up. One that takes long for each ends nothing until that time is over.
+// Overrun reports whether a hop works as fast as ever and is asked too much: while its open
+// requests grew, it ended at least as many as came to it before, and as the client sends now. So
+// it would keep up if it was asked once for each request. A hop that became slow ends fewer.
 func (h Hop) Overrun() bool {
-	const part = 0.9
+	const part = 0.9 // leaves room for the error of counts by segments
 	return h.Grew >= 2 && h.DoneLeast >= part*h.Listener.Before && h.Done >= part*h.Sent && h.Growth > 0
 }
 
-// Text says what came.
+// Text says what came: "400/s came to api:8080 for 100/s that the client sent, 100/s for 100/s
+// before". It takes the source that says most.
 func (h Hop) Text() string {
 	c, as := h.Listener, ""
 	if least, most := h.Times(); math.IsNaN(most) || !h.Last && least >= 1.2 {
@@ -116,10 +121,13 @@ func (h Hop) Text() string {
 
 func perSecond(v float64) string { return format.Number(math.Round(v)) + "/s" }
 
-// stood reads how what stood at a hop grew, and what it ended meanwhile: what came and does
-// not stand there any more.
+// stood reads how the open requests of a hop grew and how many it ended: those that came and are
+// not open any more. Only a hop with one instance is read.
 func (h *Hop) stood(at *hops.Hop, since waiting.Span) {
-	const apart = 0.9 // seconds; readings nearer to each other say little of a rate
+	const (
+		apart = 0.9 // seconds; readings nearer to each other say little of a rate
+		part  = 0.1 // of what came: smaller growth may be the difference in time of two readings
+	)
 	if len(at.Instances) != 1 {
 		return
 	}
@@ -146,7 +154,7 @@ func (h *Hop) stood(at *hops.Hop, since waiting.Span) {
 		if last >= 0 {
 			n, passed := valueAt(came, t)-valueAt(came, owed.At[last]), t-owed.At[last]
 			grew := open(i) - open(last)
-			if grew >= 0.1*n && n > 0 {
+			if grew >= part*n && n > 0 {
 				h.Grew++
 				if done := (n - grew) / passed; !(h.DoneLeast <= done) {
 					h.DoneLeast = done
@@ -163,8 +171,8 @@ func (h *Hop) stood(at *hops.Hop, since waiting.Span) {
 	h.Done = (valueAt(came, owed.At[last])-valueAt(came, owed.At[first]))/passed - h.Growth
 }
 
-// others returns which share of the connections of a hop are not of those before it, at most
-// times; 0 where nobody else has any.
+// others returns the share of a hop's connections, on average, that do not come from the hop
+// before it; 0 without connections.
 func others(at *hops.Hop, callers []netip.Addr, since waiting.Span) float64 {
 	all, of := 0.0, 0.0
 	for _, x := range at.Instances {
@@ -182,19 +190,21 @@ func others(at *hops.Hop, callers []netip.Addr, since waiting.Span) float64 {
 	return of / all
 }
 
-// rate returns by how much a total grew in a second over some time, NaN with too few
-// readings. What is between two readings is divided evenly.
+// rate returns by how much a counter grew a second within a span, evenly between two readings;
+// NaN where the readings cover less than a second, or too little of the span.
 func rate(t hops.Track, s waiting.Span) float64 {
+	const covered = 0.4 // of the span
 	if len(t.At) < 2 {
 		return math.NaN()
 	}
 	from, to := math.Max(s.From, t.At[0]), math.Min(s.To, t.At[len(t.At)-1])
-	if to-from < 1 || to-from < 0.4*(s.To-s.From) {
+	if to-from < 1 || to-from < covered*(s.To-s.From) {
 		return math.NaN()
 	}
 	return (valueAt(t, to) - valueAt(t, from)) / (to - from)
 }
 
+// rateOf returns what the client sent a second within a span; NaN for less than a second.
 func rateOf(sent Sent, s waiting.Span) float64 {
 	if s.To-s.From < 1 {
 		return math.NaN()
@@ -202,7 +212,7 @@ func rateOf(sent Sent, s waiting.Span) float64 {
 	return sent(s.From, s.To) / (s.To - s.From)
 }
 
-// valueAt returns a total at a time, between readings linear.
+// valueAt returns a counter at a time, linear between readings.
 func valueAt(t hops.Track, at float64) float64 {
 	i, found := slices.BinarySearch(t.At, at)
 	switch {
@@ -217,6 +227,7 @@ func valueAt(t hops.Track, at float64) float64 {
 	return t.Value[i-1] + part*(t.Value[i]-t.Value[i-1])
 }
 
+// mean is 0 without a value.
 func mean(v []float64) float64 {
 	n := 0.0
 	for _, x := range v {

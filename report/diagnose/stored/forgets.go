@@ -14,14 +14,18 @@ import (
 	"github.com/rampload/rampload/report/format"
 )
 
-// observeStoreGone asks whether a store that keeps in memory what is costly to get elsewhere ended
-// when failures began, and stayed away: whoever asked it asks others since, as it did not before.
+// observeStoreGone asks whether an in-memory store ended when failures began and stayed away, so
+// that the hop that asked it asks another one instead. The fact is StoreGone where h is the
+// store, and AskedInstead where h is the one asked instead.
 func observeStoreGone(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
-	const more = 1.5 // times
+	const (
+		more  = 1.5 // times as many requests to the one asked instead, for each that the client sends
+		still = 0.1 // share of its requests above which the store is still asked
+	)
 	if c.Way == nil || h.Station == nil || c.Onset.Status != evidence.Found {
 		return
 	}
-	// More is asked as more is sent: what is asked is compared by requests.
+	// Hops ask more as the client sends more, so rates are compared with the client's.
 	load := perSecond(c, c.Way.From, c.Way.To) / max(perSecond(c, max(c.At-20, -5), c.At-0.5), 1)
 	for _, asker := range c.Way.Steps {
 		at := slices.IndexFunc(asker.Behind, func(b waiting.Behind) bool { return b.Hop == h.Station })
@@ -29,32 +33,35 @@ func observeStoreGone(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 			continue
 		}
 		for _, store := range asker.Behind {
-			gone, d := gather.Gone(c, store.Hop, c.Onset.At.Low-gather.GoneBefore, c.Onset.At.High+gather.GoneAfter)
-			if !gone || !(store.AskedBefore >= 1) || store.Asked > 0.1*load*store.AskedBefore {
+			gone, death := gather.Gone(c, store.Hop, c.Onset.At.Low-gather.GoneBefore, c.Onset.At.High+gather.GoneAfter)
+			if !gone || !(store.AskedBefore >= 1) || store.Asked > still*load*store.AskedBefore {
 				continue
 			}
-			i := slices.IndexFunc(asker.Behind, func(b waiting.Behind) bool {
+			instead := slices.IndexFunc(asker.Behind, func(b waiting.Behind) bool {
 				return b.Hop != store.Hop && b.Asked >= 1 && b.Asked >= more*load*words.Finite(b.AskedBefore, 0)
 			})
-			if i < 0 || asker.Behind[at].Hop != store.Hop && at != i {
+			isStore := h.Station == store.Hop
+			if instead < 0 || !isStore && at != instead {
 				continue
 			}
 			clue := evidence.StoreGone
-			if asker.Behind[at].Hop != store.Hop {
+			if !isStore {
 				clue = evidence.AskedInstead
 			}
-			f.SetAt(clue, evidence.Yes, d.At, "processes of "+store.Hop.Hosts()[0], "%s of %s ended%s at %s, and did not come back: %s asked it %s times a second, and asks %s for that since",
-				d.Who(), store.Hop.Hosts()[0], words.Why(d.Why), format.Seconds(d.At), asker.Hop.Short(), format.Number(math.Round(store.AskedBefore)), asker.Behind[i].Hop.Place())
+			f.SetAt(clue, evidence.Yes, death.At, "processes of "+store.Hop.Hosts()[0], "%s of %s ended%s at %s, and did not come back: %s asked it %s times a second, and asks %s for that since",
+				death.Who(), store.Hop.Hosts()[0], words.Why(death.Why), format.Seconds(death.At), asker.Hop.Short(), format.Number(math.Round(store.AskedBefore)), asker.Behind[instead].Hop.Place())
 			return
 		}
 	}
 }
 
-// observeForgets asks, of failures that say "not signed in" to users who were, whether a store
-// behind has lost what it was given: it says that it threw entries out, or it answers those
-// that ask it that nothing is there, as it did not before. Then nobody's credentials are wrong.
+// observeForgets asks, where failures say "not signed in" to users who were, whether a store has
+// lost their sessions: it evicted entries or ended, or it began to answer that nothing is there.
+// Then nobody's credentials are wrong. The facts are StoreEvicts, StoreEmptied and StoreForgets
+// where h is the store, and SessionsGone where h is a hop that asks one.
 func observeForgets(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
-	if c.Onset.Status != evidence.Found || c.Parts.Share(attack.Status) < 0.9 || notSignedIn(c) < 0.9*c.Parts.Failed {
+	const most = 0.9 // of the failures
+	if c.Onset.Status != evidence.Found || c.Parts.Share(attack.Status) < most || notSignedIn(c) < most*c.Parts.Failed {
 		return
 	}
 	if gather.Keeps(c, h) {
@@ -86,23 +93,26 @@ func observeForgets(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	}
 }
 
-// notSignedIn counts the failures whose status says that the user has no session, or may not.
+// notSignedIn counts the failures whose status says that the user has no session or no right.
 func notSignedIn(c *evidence.Case) (n float64) {
+	// 401 and 403 are of RFC 9110; 419 is Laravel's and 440 is IIS's for a session that expired.
 	for _, status := range []uint16{401, 403, 419, 440} {
 		n += c.Statuses[status]
 	}
 	return n
 }
 
-// observeEvictions asks whether a store began to throw entries out before the failures did. One
-// that does so all the time is full as caches are, and lost nothing that was missed before: it
-// throws out more as more is asked, so that what it did before is compared by requests.
+// observeEvictions asks whether a store began to evict entries shortly before the failures. A
+// cache that is full evicts all the time, and the failures are no consequence of that. It evicts
+// more as it is asked more, so evictions are compared for each request that the client sends.
 func observeEvictions(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	const (
-		least  = 20
-		before = 10.0 // seconds: what was thrown out may be asked for only later
-		quiet  = 2.0  // seconds at least without
-		enough = 5    // that would have been thrown out meanwhile, had it done so all the time
+		least  = 20   // evictions; fewer explain hardly any failure
+		part   = 0.1  // of the failures; one lost session fails many requests of its user
+		before = 10.0 // seconds by which evictions may precede the failures: an entry is missed when it is asked for next
+		quiet  = 2.0  // seconds of readings that are needed from before that
+		enough = 5    // evictions that those seconds should have had, had the store evicted as it does now
+		usual  = 0.2  // share of these above which the store evicted all along
 	)
 	for _, r := range c.Run.Resources {
 		if r.Metric.Name != probe.StoreEvictions || r.Counter == nil || r.Counter.First == nil || !c.Run.SpeaksFor(r.Metric, h) {
@@ -110,9 +120,10 @@ func observeEvictions(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 		}
 		split := max(c.At-before, min(r.Counter.From[0], c.At))
 		earlier, since := r.Counter.Between(0, split), r.Counter.Between(split, c.To+1)
-		led := r.Counter.Between(split, c.At+1)
-		usual := since / max(sent(c, split, c.To), 1) * sent(c, 0, split)
-		if since < math.Max(least, 0.1*c.Parts.Failed) || led < 1 || split < quiet || usual < enough || earlier > 0.2*usual {
+		preceding := r.Counter.Between(split, c.At+1)
+		expected := since / max(sent(c, split, c.To), 1) * sent(c, 0, split) // before the split, at the present rate
+		tooFew := since < math.Max(least, part*c.Parts.Failed) || preceding < 1
+		if tooFew || split < quiet || expected < enough || earlier > usual*expected {
 			continue
 		}
 		f.SetAt(evidence.StoreEvicts, evidence.Yes, r.Counter.First.At, "probe of "+r.Metric.Host, "%s of %s threw %s out to make room for others, %s of them before %s",
@@ -121,25 +132,27 @@ func observeEvictions(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	}
 }
 
-// perSecond returns how many requests were sent a second in a time, in which what is asked of
-// others was read as well: it may begin before the load.
+// perSecond returns how many requests a second the client sent between two times, in seconds. The
+// time may begin before the load, as the readings do that it is compared with.
 func perSecond(c *evidence.Case, from, to float64) float64 {
-	return sent(c, from, to) / max(to-from, 0.25)
+	const window = 0.25 // seconds: the shortest time in which requests are counted
+	return sent(c, from, to) / max(to-from, window)
 }
 
-// sent counts the requests that were sent in a time.
+// sent counts the requests that the client sent between two times, in seconds.
 func sent(c *evidence.Case, from, to float64) float64 {
 	first, last := c.Run.Window(from), c.Run.Window(to)
 	return evidence.Sum(c.Run.Sent[min(max(first, 0), last):last])
 }
 
-// observeEmptied asks whether a store that keeps what it has in memory ended just before users who
-// were signed in were not any more: what it had been given is gone with it. What ends beside it,
-// as whoever checks it or reads its metrics, has nothing of that.
+// observeEmptied asks whether an in-memory store ended just before the failures, so that the
+// sessions it held are lost. Other processes on its host, such as health checks and exporters,
+// hold none.
 func observeEmptied(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	for _, d := range kernels.Deaths(c, h) {
-		beside := h.Station != nil && h.Process() != "" && d.Process != h.Process()
-		if d.Others > 0 || beside || !gather.InMemory(d.Process) || d.At < c.Onset.At.Low-gather.GoneBefore || d.At > c.Onset.At.High+gather.GoneAfter {
+		another := h.Station != nil && h.Process() != "" && d.Process != h.Process()
+		offOnset := d.At < c.Onset.At.Low-gather.GoneBefore || d.At > c.Onset.At.High+gather.GoneAfter
+		if d.Others > 0 || another || offOnset || !gather.InMemory(d.Process) {
 			continue
 		}
 		f.SetAt(evidence.StoreEmptied, evidence.Yes, d.At, "processes of "+h.Host, "%s ended%s at %s, and with it what it keeps in memory: from then on users who were signed in are not any more", d.Who(), words.Why(d.Why), format.Seconds(d.At))
@@ -147,11 +160,16 @@ func observeEmptied(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	}
 }
 
-// nothingThere says how often a store answered that nothing is there, where that began with
-// the failures, and was about as often as they were. A cache has nothing for a share of what
-// it is asked, the more the more that is: before and since are compared by requests.
+// nothingThere says how often a store answered that nothing is there. ok is set where that began
+// with the failures and was about as frequent. Any cache misses a share of what it is asked, so
+// answers before and since are compared for each request that the client sends.
 func nothingThere(c *evidence.Case, h evidence.Hop) (text string, ok bool) {
-	const leastSeen = 5 // of those that were counted, each of which stands for some
+	const (
+		leastSeen = 5   // answers that were read themselves; each stands for several
+		asOften   = 0.4 // of the failures: a sample, and one answer may fail several requests
+		usual     = 0.2 // of the present rate, above which the store missed as much before
+		quiet     = 3   // seconds before the failures, to compare with
+	)
 	var before, since, seen float64
 	for _, e := range c.Run.Log.Events {
 		at := e.At.Seconds()
@@ -168,8 +186,8 @@ func nothingThere(c *evidence.Case, h evidence.Hop) (text string, ok bool) {
 		since += float64(e.Count)
 		seen += float64(e.Count) / math.Max(e.Value, 1)
 	}
-	quiet, loud := before/max(sent(c, 0, c.From), 1), since/max(sent(c, c.From, c.To), 1)
-	if seen < leastSeen || since < 0.4*c.Parts.Failed || c.From < 3 || quiet > 0.2*loud {
+	rateBefore, rateSince := before/max(sent(c, 0, c.From), 1), since/max(sent(c, c.From, c.To), 1)
+	if seen < leastSeen || since < asOften*c.Parts.Failed || c.From < quiet || rateBefore > usual*rateSince {
 		return "", false
 	}
 	return h.Place() + " answered about " + format.Number(since) + " times that nothing is there, and about " + format.Number(before) + " times before: what it was given for these users is gone", true

@@ -14,17 +14,22 @@ import (
 	"github.com/rampload/rampload/report/format"
 )
 
-// observeKept asks whether a hop goes on to give an error that those behind it gave for a
-// while and give no more, though they are asked and answer well: it keeps that answer, as a
-// cache does, and the trouble that it tells of is over. That an error comes back word for word
-// tells it from an own one, of a breaker that opened or a server that was taken out meanwhile.
+// observeKept asks whether a hop is a cache that goes on serving an error of the hops behind it,
+// after these have recovered. They gave the error for a while, then stopped, and answer well
+// though they are asked. The hop's answer must be theirs word for word, or say that it comes from
+// a cache: a circuit breaker, or a balancer that took a server out, writes an error of its own.
 func observeKept(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	const (
-		near   = 2.0 // seconds between the onset and the first such answer of those behind
-		settle = 1.0 // what they answered last is on its way for a moment
-		few    = 3
+		near      = 2.0  // seconds at most between the onset and the first such answer from behind
+		settle    = 1.0  // seconds until the last such answer from behind has reached the client
+		leastSeen = 3    // such answers from behind; fewer may be unrelated
+		leastTime = 3    // seconds for which the hop must go on
+		allStatus = 0.95 // share of the failures that are a status
+		mostKept  = 0.5  // share of the later failures that the hop's own answers must explain
+		lateShare = 0.3  // share of all failures that come after those behind recovered
 	)
-	if h.Index+1 >= len(c.Hops) || c.Hops[h.Index+1].Assumed || len(c.Run.Targets) > 1 || c.Onset.Status != evidence.Found || c.Parts.Share(attack.Status) < 0.95 {
+	nextSeen := h.Index+1 < len(c.Hops) && !c.Hops[h.Index+1].Assumed
+	if !nextSeen || len(c.Run.Targets) > 1 || c.Onset.Status != evidence.Found || c.Parts.Share(attack.Status) < allStatus {
 		return
 	}
 	status := commonStatus(c)
@@ -41,33 +46,37 @@ func observeKept(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 		}
 	}
 	times, first, last := during(behind, 0, math.Inf(1))
-	if times < few || first < c.Onset.At.Low-near || first > c.Onset.At.High+near || !fromCache(c) && !sameWords(own, behind) {
+	offOnset := first < c.Onset.At.Low-near || first > c.Onset.At.High+near
+	if times < leastSeen || offOnset || !fromCache(c) && !sameWords(own, behind) {
 		return
 	}
 	from, end := last+settle, c.Run.Duration()
 	kept, _, _ := during(own, from, end)
 	failed := evidence.Sum(c.Target.Failed[c.Run.Window(from):])
 	next := c.Hops[h.Index+1]
-	well := arrived(c, next, behind, from, end) // whatever it was asked then, it did not answer so
+	// The next hop has not answered with the error since, so each request that reached it since
+	// was answered well.
+	well := arrived(c, next, behind, from, end)
 	if well < leastAsked {
 		seen, err := gather.AnsweredWell(c, next.Index, from, end)
-		well = math.Max(0, seen-2*err)
+		well = math.Max(0, seen-2*err) // the lower bound of a sample, two standard errors
 	}
-	if end-from < few || failed < gather.LeastRefused || kept < 0.5*failed || failed < 0.3*c.Parts.Failed || well < leastAsked {
+	enoughFailed := failed >= gather.LeastRefused && failed >= lateShare*c.Parts.Failed
+	if end-from < leastTime || !enoughFailed || kept < mostKept*failed || well < leastAsked {
 		return
 	}
 	f.SetAt(evidence.KeptAnswer, evidence.Yes, last, "answers on the wire", "%s answered %d until %s, and then none of about %s requests so; %s went on to answer %d, %s times, with what it had kept",
 		next.Place(), status, format.Seconds(last), format.Number(math.Round(well)), h.Place(), status, format.Number(failed))
 	for _, x := range []evidence.Clue{evidence.OwnError, evidence.WroteStatus, evidence.ErrsItself, evidence.AnsweredOther} {
-		f[x] = evidence.Fact{} // another wrote it, when it was true
+		f[x] = evidence.Fact{} // the error is another's, and was true once
 	}
 }
 
-// leastAsked is of how many requests a hop must have answered none with an error, to be well.
+// leastAsked is how many requests in a row a hop must have answered well to count as recovered.
 const leastAsked = 20
 
-// arrived returns how many requests came in a time, as the kernel counts them, to where a hop
-// had answered from; 0 where it does not.
+// arrived returns how many requests reached the ports of a hop that gave the answers, between two
+// times in seconds, as the kernel counts them; 0 where it does not.
 func arrived(c *evidence.Case, h evidence.Hop, answers []*spoken.Line, from, to float64) (n float64) {
 	for _, s := range c.Run.Log.Series {
 		answered := func(l *spoken.Line) bool {
@@ -101,7 +110,8 @@ func commonStatus(c *evidence.Case) uint16 {
 	return 0
 }
 
-// during adds up what some lines were said in a time, and says when first and last.
+// during counts the lines within a time, and returns when the first and the last were written,
+// in seconds; first is +Inf without one.
 func during(lines []*spoken.Line, from, to float64) (times, first, last float64) {
 	first = math.Inf(1)
 	for _, l := range lines {
@@ -114,11 +124,12 @@ func during(lines []*spoken.Line, from, to float64) (times, first, last float64)
 	return times, first, last
 }
 
-// longestName is of how many words a status and its name are at most (431).
+// longestName is the number of words of the longest status line: "431 Request Header Fields Too
+// Large" (RFC 6585 §5).
 const longestName = 6
 
-// sameWords reports whether a hop says what one behind it says, word for word, and more than
-// a status' own name: that is everybody's.
+// sameWords reports whether a hop answers word for word what a hop behind it answers. An answer
+// that is only the name of its status does not count, as any server would write that.
 func sameWords(own, behind []*spoken.Line) bool {
 	for _, x := range own {
 		for _, y := range behind {
@@ -130,9 +141,10 @@ func sameWords(own, behind []*spoken.Line) bool {
 	return false
 }
 
-// fromCache reports whether most failed answers that were read say that they come from a
-// cache: by the fields of RFC 9211 and RFC 9111, or those that caches had before.
+// fromCache reports whether most failed answers say that they come from a cache: by Cache-Status
+// (RFC 9211), by Age (RFC 9111 §5.1), or by the fields that caches used before these.
 func fromCache(c *evidence.Case) bool {
+	const least, most = 5, 0.8 // answers read; share of them
 	cached, read := 0.0, 0.0
 	for _, x := range c.Failures {
 		if x.Answer == nil || x.Fault != attack.Status {
@@ -145,5 +157,5 @@ func fromCache(c *evidence.Case) bool {
 			cached++
 		}
 	}
-	return read >= 5 && cached >= 0.8*read
+	return read >= least && cached >= most*read
 }

@@ -1,13 +1,12 @@
-// Package stored asks of stores and caches behind a hop what they have lost, or keep for too
-// long: sessions that a store threw out or that ended with it, what was kept in a cache that
-// stays away and is asked for elsewhere, and an error that a cache goes on giving. It adds facts,
-// and names no cause.
+// Package stored looks for what stores and caches have lost, or keep too long: sessions that a
+// store evicted or that ended with it; a cache that ended, so that a slower service is asked
+// instead; an error that a cache goes on serving. It adds facts, and names no cause.
 package stored
 
 import "github.com/rampload/rampload/report/diagnose/evidence"
 
-// Observe adds to the facts of a hop what was lost, or kept. How far its requests got has been
-// looked at before.
+// Observe adds to the facts of a hop what was lost or kept. It needs the case's way (c.Way), and
+// takes back facts about the hop's own errors where a cache only repeats those of another.
 func Observe(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	observeKept(c, f, h)
 	observeForgets(c, f, h)
