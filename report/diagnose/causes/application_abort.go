@@ -22,8 +22,8 @@ func applicationAbort() inquiry.Rule {
 		},
 		Weights: []inquiry.Weight{
 			{Clue: evidence.SaysEnds, Yes: inquiry.Strong, No: 0},
-			{Clue: evidence.OwnError, Yes: inquiry.Opposite(inquiry.Proves), No: 0},  // it answered
-			{Clue: evidence.ShortBody, Yes: inquiry.Opposite(inquiry.Strong), No: 0}, // it said all that it had to say, and ended in good order
+			{Clue: evidence.OwnError, Yes: inquiry.Opposite(inquiry.Proves), No: 0},  // it answered, with an error of its own
+			{Clue: evidence.ShortBody, Yes: inquiry.Opposite(inquiry.Strong), No: 0}, // the response was sent whole, and ended in good order
 			{Clue: evidence.Queued, Yes: -1, No: 0},
 			{Clue: evidence.QueueTimeout, Yes: -3, No: 0},
 			{Clue: evidence.ClosedLate, Yes: 3, No: 0},
@@ -67,7 +67,7 @@ func applicationAbort() inquiry.Rule {
 			{Clue: evidence.ReusedOnly, Yes: -0.5, No: 0.3},
 			{Clue: evidence.LatencyFirst, Yes: -0.7, No: 0},
 		},
-		Despite: map[evidence.Clue][]evidence.Clue{ // those before it saw whose end it was, at whatever load
+		Despite: map[evidence.Clue][]evidence.Clue{ // the caller saw which side ended the connection; that holds at any load
 			evidence.SaysEnds: {evidence.ExcessFails, evidence.ConstantShare, evidence.SentLinger},
 		},
 		Instead: map[evidence.Clue][]evidence.Clue{

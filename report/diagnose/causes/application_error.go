@@ -6,7 +6,7 @@ import (
 	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
-// applicationError: the code that answers failed.
+// applicationError: the code of the service failed.
 func applicationError() inquiry.Rule {
 	return inquiry.Rule{
 		Cause: "application-error", Mechanism: report.MechanismBug,
@@ -18,7 +18,7 @@ func applicationError() inquiry.Rule {
 			{Clue: evidence.ErrsItself, Yes: inquiry.Strong, No: 0},
 			{Clue: evidence.Replied, Yes: inquiry.Weak, No: 0},
 			{Clue: evidence.OwnError, Yes: inquiry.Weak, No: 0},
-			{Clue: evidence.Reloaded, Yes: inquiry.Opposite(inquiry.Strong), No: 0}, // it was changed just then
+			{Clue: evidence.Reloaded, Yes: inquiry.Opposite(inquiry.Strong), No: 0}, // its configuration or version was changed just then
 			{Clue: evidence.Died, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
 		},
 		Says: "its code failed: it answered with an error of its own",

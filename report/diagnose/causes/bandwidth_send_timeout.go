@@ -7,7 +7,7 @@ import (
 	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
-// bandwidthSendTimeout: the link was full and responses were given up half sent.
+// bandwidthSendTimeout: the link was full, and the server gave responses up half sent.
 func bandwidthSendTimeout() inquiry.Rule {
 	return inquiry.Rule{
 		Cause: "bandwidth-send-timeout", Mechanism: report.MechanismExhausted, Counters: []string{probe.QdiscDrops}, Gauges: []string{probe.NetSent},

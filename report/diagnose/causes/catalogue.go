@@ -12,9 +12,9 @@ import (
 	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
-// Catalogue returns the causes that faults of a target can have, each from its own file,
-// those of the path from their own room. Those of the generator itself are found before
-// any of these are asked.
+// Catalogue returns the causes that faults of a target can have: those of package path, then one
+// from each file. The causes of the generator itself are not among them: package generator looks
+// for those first.
 func Catalogue() []inquiry.Rule {
 	return slices.Concat(path.Catalogue(), []inquiry.Rule{
 		serverFileDescriptors(),
@@ -76,7 +76,7 @@ func Catalogue() []inquiry.Rule {
 	})
 }
 
-// KindOf returns what a cause key says less precisely; ok is false for the keys that
+// KindOf returns the tier and the mechanism of a cause key. ok is false for the keys that
 // are no cause (healthy, unexplained, generator-limited) and for unknown ones.
 func KindOf(key string) (k inquiry.Kind, ok bool) {
 	if strings.HasPrefix(key, "client-") && key != "client-timeout" {
@@ -94,10 +94,10 @@ func KindOf(key string) (k inquiry.Kind, ok bool) {
 	return lateKinds(key)
 }
 
-// lateKeys are the keys that only degraded findings have: nothing fails by them.
+// lateKeys are the keys that only degraded findings have: they make requests late, and fail none.
 func lateKeys() []string { return []string{"processor-throttled", "delayed-ack"} }
 
-// lateKinds returns what such a key says less precisely.
+// lateKinds is KindOf for the keys of degraded findings.
 func lateKinds(key string) (inquiry.Kind, bool) {
 	switch key {
 	case "processor-throttled":
@@ -108,14 +108,13 @@ func lateKinds(key string) (inquiry.Kind, bool) {
 	return inquiry.Kind{}, false
 }
 
-// Predicts returns what an experiment does to failures of a cause, Unsure where nobody
-// knows. The key may be one of an inner hop.
+// Predicts returns what an experiment does to failures of a cause, Unsure where that is not known.
+// The key may be that of an inner hop ("upstream-...").
 func Predicts(key string, e inquiry.Experiment) inquiry.Outcome {
 	if inner, ok := strings.CutPrefix(key, "upstream-"); ok {
 		switch e {
 		case inquiry.Fresh, inquiry.Kept, inquiry.GapBelow, inquiry.GapAbove, inquiry.TwoSources, inquiry.OneAddress, inquiry.OtherAddresses:
-			return inquiry. // the connections behind a proxy are its own
-					Unsure
+			return inquiry.Unsure // these change the client's connections, and a proxy's are its own
 		case inquiry.AroundProxy:
 			return inquiry.Stays
 		}

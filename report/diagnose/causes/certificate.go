@@ -6,14 +6,14 @@ import (
 	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
-// certificate: the certificate is not accepted, by this side or by the other.
+// certificate: one of the two sides does not accept the other's certificate.
 func certificate() inquiry.Rule {
 	return inquiry.Rule{
 		Cause: "certificate", Mechanism: report.MechanismTLS,
 		Any:   []evidence.Clue{evidence.CallerEndsAll, evidence.CertificateRefused, evidence.AlertTold, evidence.SaysCertificate},
 		Proof: []evidence.Clue{evidence.TLSHop, evidence.CertificateRefused, evidence.AlertTold, evidence.SaysCertificate},
 		Told:  []evidence.Clue{evidence.SaysCertificate},
-		Never: []evidence.Clue{evidence.AlertMismatch, evidence.SaysMismatch}, // it ends before a certificate is shown
+		Never: []evidence.Clue{evidence.AlertMismatch, evidence.SaysMismatch}, // such a handshake ends before a certificate is sent
 		Weights: []inquiry.Weight{
 			{Clue: evidence.CertificateRefused, Yes: inquiry.Proves, No: inquiry.Opposite(inquiry.Strong)},
 			{Clue: evidence.AlertTold, Yes: inquiry.Strong, No: 0},

@@ -42,9 +42,9 @@ func clientTimeout() inquiry.Rule {
 			{Clue: evidence.LostRetransmits, Yes: -2, No: 0},
 			{Clue: evidence.SynsLost, Yes: -2, No: 0},
 		},
-		Instead: map[evidence.Clue][]evidence.Clue{evidence.InTLS: {evidence.InAwait}}, // a handshake is an answer too
+		Instead: map[evidence.Clue][]evidence.Clue{evidence.InTLS: {evidence.InAwait}}, // a handshake is awaited like a response
 		Says:    "answers took longer than the client waits",
-		// No client waits for them.
+		// No client waits for the end of work that was accepted, so no client's timeout is involved.
 		Accepted: &inquiry.Accepted{Tier: report.TierUpstream, Mechanism: report.MechanismSlow, Says: "what was accepted was not done in time"},
 		Advice: func(c *inquiry.Investigation, h *inquiry.Hypothesis) []string {
 			slow, limit := "some answers are slow", fmt.Sprintf("the client's timeout of %s", format.Seconds(c.Run.Log.Header.Generator.Timeout.Seconds()))

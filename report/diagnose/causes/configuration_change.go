@@ -8,15 +8,15 @@ import (
 	"github.com/rampload/rampload/report/format"
 )
 
-// configurationChange: a service was given another configuration, or another version, and
-// answers otherwise from then on. Nothing ran out, and no load brings it or takes it away.
+// configurationChange: a service got another configuration or version, and answers differently
+// from then on. Nothing ran out, and the load has no influence.
 func configurationChange() inquiry.Rule {
 	return inquiry.Rule{
 		Cause: "configuration-change", Mechanism: report.MechanismBug,
 		Any:   []evidence.Clue{evidence.Reloaded},
 		Proof: []evidence.Clue{evidence.Reloaded},
 		Told:  []evidence.Clue{evidence.Reloaded},
-		// Who says why, or lets others wait, says more than that something was changed.
+		// An answer that gives a reason, or requests that wait, say more than that something changed.
 		Unless: []evidence.Clue{evidence.WaitedInVain, evidence.RateStatus, evidence.Unauthorized, evidence.TooLarge, evidence.CertificateRefused, evidence.SaysCertificate, evidence.AlertMismatch, evidence.SaysMismatch},
 		Never:  []evidence.Clue{evidence.SomeResets, evidence.SomeEOF, evidence.SomeRefused},
 		Weights: []inquiry.Weight{

@@ -6,7 +6,7 @@ import (
 	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
-// connectionAgeLimit: connections are ended at an age, also under requests.
+// connectionAgeLimit: connections are closed at a fixed age, even with a request in flight.
 func connectionAgeLimit() inquiry.Rule {
 	return inquiry.Rule{
 		Cause: "connection-age-limit", Mechanism: report.MechanismPolicy, Anywhere: true,

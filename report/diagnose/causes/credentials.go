@@ -6,14 +6,14 @@ import (
 	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
-// credentials: the credentials are not, or no longer, accepted.
+// credentials: the credentials are not accepted, or no longer.
 func credentials() inquiry.Rule {
 	return inquiry.Rule{
 		Cause: "credentials", Mechanism: report.MechanismPolicy,
 		Any:    []evidence.Clue{evidence.Unauthorized, evidence.SaysCredentials, evidence.SaysForbidden},
 		Proof:  []evidence.Clue{evidence.Unauthorized, evidence.SaysCredentials, evidence.SaysForbidden},
 		Told:   []evidence.Clue{evidence.SaysCredentials, evidence.SaysForbidden},
-		Unless: []evidence.Clue{evidence.SessionsGone}, // they were accepted, and whoever kept that has lost it
+		Unless: []evidence.Clue{evidence.SessionsGone}, // they were accepted, and the store of the sessions has lost them
 		Weights: []inquiry.Weight{
 			{Clue: evidence.SessionsGone, Yes: 2 * inquiry.Opposite(inquiry.Proves), No: 0},
 			{Clue: evidence.SaysCredentials, Yes: inquiry.Proves, No: 0},
@@ -21,7 +21,7 @@ func credentials() inquiry.Rule {
 			{Clue: evidence.Unauthorized, Yes: inquiry.Proves, No: inquiry.Opposite(inquiry.Proves)},
 		},
 		Tells: map[inquiry.Experiment]inquiry.Outcome{inquiry.HalfRate: inquiry.Stays, inquiry.HalfConcurrency: inquiry.Stays, inquiry.Fresh: inquiry.Stays},
-		Despite: map[evidence.Clue][]evidence.Clue{ // towards a dependency, which the client is not told of as such
+		Despite: map[evidence.Clue][]evidence.Clue{ // a dependency refuses the service's credentials; the client sees another status
 			evidence.SaysCredentials: {evidence.Unauthorized},
 			evidence.SaysForbidden:   {evidence.Unauthorized},
 		},

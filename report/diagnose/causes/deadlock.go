@@ -6,19 +6,19 @@ import (
 	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
-// deadlock: the process lives and answers nothing more.
+// deadlock: the process lives and answers nothing any more.
 func deadlock() inquiry.Rule {
 	return inquiry.Rule{
 		Cause: "deadlock", Mechanism: report.MechanismBug,
 		Waits:  true,
 		Any:    []evidence.Clue{evidence.StandsStill, evidence.StandsStuck, evidence.SaysLocked, evidence.AsksItself},
 		Must:   []evidence.Clue{evidence.Idle},
-		Anyway: []evidence.Clue{evidence.StandsStuck, evidence.SaysLocked, evidence.AsksItself}, // the walk looked at the processor
-		// That nothing is answered does not say that it is for a lock: what it asks may not be
-		// seen. A process says so, or it is alone.
+		Anyway: []evidence.Clue{evidence.StandsStuck, evidence.SaysLocked, evidence.AsksItself}, // the walk along the hops looked at the processor already
+		// A process that answers nothing may also wait for a service that nobody watches. Proof is
+		// that it says it waits for a lock, that it does not run, or that it waits for itself.
 		Proof: []evidence.Clue{evidence.StandsStill, evidence.SaysLocked, evidence.AsksItself},
-		// Who answers, asks somebody else, or has no room lives; so does a proxy that gives up,
-		// and a store, which ends by itself what waits for each other.
+		// These hops go on: one that answers, that waits for another, or that is full. So does a proxy,
+		// which gives up, and a store, which detects deadlocks of its transactions and ends one.
 		Never: []evidence.Clue{
 			evidence.StoreHop, evidence.LockedStore, evidence.SaysLocking, evidence.WaitsBehind, evidence.StandsBetween, evidence.StandsDelayed, evidence.StandsUnreached, evidence.StandsNewOnly, evidence.StandsQueued, evidence.StandsCapped, evidence.StandsPooled, evidence.PoolRests, evidence.FewerPlaces, evidence.ProxyPooled, evidence.CallersSend,
 			evidence.StandsUnprocessed, evidence.StandsOnDisk, evidence.StandsStopped, evidence.StandsUnwatched,
@@ -28,8 +28,8 @@ func deadlock() inquiry.Rule {
 			{Clue: evidence.EndedBeside, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
 			{Clue: evidence.StandsStill, Yes: inquiry.Strong, No: inquiry.Opposite(inquiry.Proves)},
 			{Clue: evidence.StandsStuck, Yes: inquiry.Proves, No: 0},
-			{Clue: evidence.AsksItself, Yes: 2 * inquiry.Proves, No: 0},                 // each place is held by who waits for one
-			{Clue: evidence.StandsInside, Yes: inquiry.Opposite(inquiry.Strong), No: 0}, // answers come, though late
+			{Clue: evidence.AsksItself, Yes: 2 * inquiry.Proves, No: 0},                 // each of its threads waits for another of its threads
+			{Clue: evidence.StandsInside, Yes: inquiry.Opposite(inquiry.Strong), No: 0}, // answers still come, late
 			{Clue: evidence.SaysLocked, Yes: inquiry.Strong, No: 0},
 			{Clue: evidence.Idle, Yes: inquiry.Strong, No: inquiry.Opposite(inquiry.Proves)},
 			{Clue: evidence.KnownProxy, Yes: inquiry.Opposite(inquiry.Proves), No: 0},

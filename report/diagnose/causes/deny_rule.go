@@ -7,7 +7,7 @@ import (
 	"github.com/rampload/rampload/report/diagnose/words"
 )
 
-// denyRule: somebody answers by a rule of its own for those behind it, which are well: a
+// denyRule: a hop refuses requests by a rule of its own, while the hops behind it are well: a
 // maintenance page, a blocked path, address or method, a route that leads nowhere.
 func denyRule() inquiry.Rule {
 	return inquiry.Rule{
@@ -15,17 +15,17 @@ func denyRule() inquiry.Rule {
 		Any:   []evidence.Clue{evidence.DeniesItself, evidence.KeptAnswer},
 		Proof: []evidence.Clue{evidence.DeniesItself, evidence.KeptAnswer},
 		Told:  []evidence.Clue{evidence.DeniesItself, evidence.KeptAnswer},
-		// A rate, a size or credentials are rules that have names of their own, and a limit lets
-		// some pass. Who has no port or descriptor left cannot ask.
+		// Rules about a rate, a size or credentials are causes of their own, and a limit lets some
+		// requests pass. A hop without a free port or descriptor cannot ask the next one.
 		Unless: []evidence.Clue{evidence.RateStatus, evidence.Unauthorized, evidence.TooLarge, evidence.SteadyRate, evidence.ExcessFails, evidence.RetryAsked, evidence.TroubleBefore, evidence.Reloaded, evidence.AddressStale, evidence.PortsFull, evidence.DescriptorsFull},
-		// Who answers 500 could not do what it was to do: that is no rule.
+		// A 500 is a failure of the hop, and no rule.
 		Never: []evidence.Clue{evidence.OwnError, evidence.SomeResets, evidence.SomeEOF, evidence.SomeRefused, evidence.SomeTimeouts},
 		Weights: []inquiry.Weight{
 			{Clue: evidence.DeniesItself, Yes: inquiry.Proves, No: 0},
 			{Clue: evidence.KeptAnswer, Yes: inquiry.Proves, No: 0},
 			{Clue: evidence.NoTrouble, Yes: inquiry.Strong, No: 0},
 			{Clue: evidence.TroubleBefore, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
-			{Clue: evidence.Reloaded, Yes: inquiry.Opposite(inquiry.Strong), No: 0}, // it was changed just then
+			{Clue: evidence.Reloaded, Yes: inquiry.Opposite(inquiry.Strong), No: 0}, // its configuration or version was changed just then
 			{Clue: evidence.PortsFull, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
 			{Clue: evidence.DescriptorsFull, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
 			{Clue: evidence.LatencyFirst, Yes: inquiry.Opposite(inquiry.Strong), No: 0},

@@ -6,14 +6,14 @@ import (
 	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
-// dependencyError: what a service asks answers with errors, and nothing says which.
+// dependencyError: a dependency answers with errors, and nothing says why.
 func dependencyError() inquiry.Rule {
 	return inquiry.Rule{
 		Cause: "dependency-error", Mechanism: report.MechanismBug, Behind: true,
 		Any:   []evidence.Clue{evidence.CutOff, evidence.AnsweredOther, evidence.FailingOut},
 		Proof: []evidence.Clue{evidence.CutOff, evidence.AnsweredOther, evidence.FailingOut},
 		Told:  []evidence.Clue{evidence.CutOff, evidence.AnsweredOther, evidence.FailingOut},
-		// A connection that is ended is no answer, and what says why says more.
+		// A connection that is closed is no answer. Clues that give the reason point to other causes.
 		Unless: []evidence.Clue{evidence.TriedInVain, evidence.EndsThem, evidence.RefusedEarly, evidence.Died, evidence.HeldFlat},
 		Weights: []inquiry.Weight{
 			{Clue: evidence.AnsweredOther, Yes: inquiry.Strong, No: 0},

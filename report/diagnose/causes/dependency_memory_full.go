@@ -6,7 +6,7 @@ import (
 	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
-// dependencyMemoryFull: a store has reached the memory that it may use, and takes no more.
+// dependencyMemoryFull: a store has reached its memory limit, and refuses writes or evicts.
 func dependencyMemoryFull() inquiry.Rule {
 	return inquiry.Rule{
 		Cause: "dependency-memory-full", Mechanism: report.MechanismExhausted, Behind: true,
@@ -15,7 +15,7 @@ func dependencyMemoryFull() inquiry.Rule {
 		Told:  []evidence.Clue{evidence.SaysStoreFull, evidence.StoreEvicts, evidence.StoreForgets},
 		Weights: []inquiry.Weight{
 			{Clue: evidence.StoreEvicts, Yes: inquiry.Proves, No: 0},
-			// It is no proof: what is gone may have expired, or been deleted, as well.
+			// This is no proof: the entries may have expired or been deleted.
 			{Clue: evidence.StoreForgets, Yes: inquiry.Proves, No: 0},
 			{Clue: evidence.SaysStoreFull, Yes: inquiry.Proves, No: 0},
 		},

@@ -6,7 +6,7 @@ import (
 	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
-// dependencyReadOnly: what is behind may not be written to, and refuses every write.
+// dependencyReadOnly: a dependency is read-only, and refuses every write.
 func dependencyReadOnly() inquiry.Rule {
 	return inquiry.Rule{
 		Cause: "dependency-read-only", Mechanism: report.MechanismPolicy, Behind: true,

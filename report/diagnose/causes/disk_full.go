@@ -16,7 +16,7 @@ func diskFull() inquiry.Rule {
 		ProvenBy: inquiry.RanOut, Proof: []evidence.Clue{evidence.SaysDisk}, Told: []evidence.Clue{evidence.SaysDisk},
 		Weights: []inquiry.Weight{
 			{Clue: evidence.SaysDisk, Yes: inquiry.Proves, No: 0},
-			{Clue: evidence.OwnError, Yes: inquiry.Weak, No: 0}, // it could not do its work, and does not say why
+			{Clue: evidence.OwnError, Yes: inquiry.Weak, No: 0}, // it failed, and does not say why
 			{Clue: evidence.PathTTL, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
 			{Clue: evidence.IdleGap, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
 			{Clue: evidence.AtOnce, Yes: 0, No: inquiry.Weak},

@@ -6,7 +6,7 @@ import (
 	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
-// diskSaturated: tasks wait for disks.
+// diskSaturated: threads wait for a disk that is busy.
 func diskSaturated() inquiry.Rule {
 	return inquiry.Rule{
 		Cause: "disk-saturated", Mechanism: report.MechanismExhausted,

@@ -6,7 +6,7 @@ import (
 	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
-// fileAccess: the file system refuses what a process asks of it, though there is room.
+// fileAccess: the file system refuses a process access, though it has space left.
 func fileAccess() inquiry.Rule {
 	return inquiry.Rule{
 		Cause: "file-access", Mechanism: report.MechanismPolicy,
@@ -15,7 +15,7 @@ func fileAccess() inquiry.Rule {
 		Told:  []evidence.Clue{evidence.SaysFileAccess},
 		Weights: []inquiry.Weight{
 			{Clue: evidence.SaysFileAccess, Yes: inquiry.Proves, No: 0},
-			{Clue: evidence.Unauthorized, Yes: inquiry.Opposite(inquiry.Weak), No: 0}, // then it may be files that nobody may have
+			{Clue: evidence.Unauthorized, Yes: inquiry.Opposite(inquiry.Weak), No: 0}, // a 403 may also mean files that no client is to get
 		},
 		Tells: map[inquiry.Experiment]inquiry.Outcome{inquiry.HalfRate: inquiry.Stays, inquiry.HalfConcurrency: inquiry.Stays, inquiry.Fresh: inquiry.Stays},
 		Says:  "the file system refused what it asked of it: no right, read-only, or an error of the device",

@@ -6,7 +6,7 @@ import (
 	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
-// identifierExhausted: a sequence or a column holds no higher number.
+// identifierExhausted: the type of a sequence or of a column has no higher number left.
 func identifierExhausted() inquiry.Rule {
 	return inquiry.Rule{
 		Cause: "identifier-exhausted", Mechanism: report.MechanismExhausted, Behind: true,

@@ -5,12 +5,12 @@ import "slices"
 // generatorKeys are the causes of the generator itself.
 var generatorKeys = [...]string{"client-cpu", "client-ephemeral-ports", "client-file-descriptors"}
 
-// UnexpectedAnswers is the key of answers that came as ever, and whose content is not what
-// the profile expects. It is read off the failures themselves: no rule weighs it.
+// UnexpectedAnswers is the key of answers that came as before, but whose content is not what the
+// profile expects. The failures themselves say so; no rule weighs it.
 const UnexpectedAnswers = "unexpected-answers"
 
-// WrongProtocol is the key of a target at whose address something else is spoken than its
-// url says. It is found out by asking there: no rule weighs it.
+// WrongProtocol is the key of a target that speaks another protocol than its URL says. Asking the
+// address shows it; no rule weighs it.
 const WrongProtocol = "wrong-protocol"
 
 // Keys returns every key that a cause can have, in alphabetical order, without the

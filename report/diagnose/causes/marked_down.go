@@ -6,11 +6,11 @@ import (
 	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
-// markedDown: a proxy holds what stands behind it for dead, and does not ask it any more.
+// markedDown: a proxy considers the servers behind it down, and does not ask them any more.
 func markedDown() inquiry.Rule {
 	r := outOfUse("marked-down")
 	r.Leg = inquiry.Proxy
-	r.Never = append(r.Never, evidence.OwnError) // that it has nobody to ask is a 502, 503 or 504
+	r.Never = append(r.Never, evidence.OwnError) // a proxy without a server to ask answers 502, 503 or 504
 	r.Says = "it has marked what stands behind it as down and answers for it, though that lives and takes connections: it does not try"
 	r.Advice = func(c *inquiry.Investigation, h *inquiry.Hypothesis) []string {
 		return []string{
@@ -21,10 +21,10 @@ func markedDown() inquiry.Rule {
 	return r
 }
 
-// circuitOpen: a service has stopped asking another one for a while.
+// circuitOpen: the circuit breaker of a service is open: it does not ask another service for a while.
 func circuitOpen() inquiry.Rule {
 	r := outOfUse("circuit-open")
-	// A breaker opens for trouble behind it, and a process that ends connections has none.
+	// A breaker opens because of errors behind it. It does not explain connections that the service closes.
 	r.Never = append(r.Never, evidence.InnerMatch)
 	r.Weights = append(r.Weights, inquiry.Weight{Clue: evidence.NoTrouble, Yes: inquiry.Opposite(inquiry.Strong), No: 0})
 	r.Says = "it has stopped asking what stands behind it for a while, and answers with errors itself: a circuit breaker"
@@ -37,15 +37,15 @@ func circuitOpen() inquiry.Rule {
 	return r
 }
 
-// outOfUse is what both have in common: requests end at a hop that did not even try to
-// ask the next, which lives.
+// outOfUse is what both have in common: requests fail at a hop that did not ask the next one,
+// though that lives.
 func outOfUse(cause string) inquiry.Rule {
 	return inquiry.Rule{
 		Cause: cause, Mechanism: report.MechanismPolicy,
 		Any:   []evidence.Clue{evidence.OutOfUse},
 		Proof: []evidence.Clue{evidence.TroubleBefore},
 		Told:  []evidence.Clue{evidence.TroubleBefore},
-		// What stands behind is ill whenever it is asked: that it is not asked follows from it.
+		// The next hop fails when it is asked: then it is the cause, and not being asked is the consequence.
 		Unless: []evidence.Clue{evidence.TroubleLasts, evidence.PortsFull, evidence.DescriptorsFull},
 		Never:  []evidence.Clue{evidence.TriedInVain, evidence.RateStatus, evidence.Unauthorized, evidence.TooLarge, evidence.RetryAsked},
 		Weights: []inquiry.Weight{

@@ -6,7 +6,7 @@ import (
 	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
-// outputBlocked: threads stand in a write that nobody reads: a log's pipe, or its socket.
+// outputBlocked: threads block on a write into a pipe or socket that nobody reads, such as a log's.
 func outputBlocked() inquiry.Rule {
 	return inquiry.Rule{
 		Cause: "output-blocked", Mechanism: report.MechanismSlow, Waits: true,
@@ -14,7 +14,7 @@ func outputBlocked() inquiry.Rule {
 		Proof: []evidence.Clue{evidence.OutputBlocked},
 		Told:  []evidence.Clue{evidence.OutputBlocked},
 		Weights: []inquiry.Weight{
-			{Clue: evidence.OutputBlocked, Yes: 2 * inquiry.Proves, No: 0}, // the kernel's own word of what each thread waits for
+			{Clue: evidence.OutputBlocked, Yes: 2 * inquiry.Proves, No: 0}, // the kernel says what each thread waits for
 			{Clue: evidence.Died, Yes: inquiry.Opposite(inquiry.Weak), No: 0},
 		},
 		Tells: map[inquiry.Experiment]inquiry.Outcome{inquiry.HalfRate: inquiry.Unsure},

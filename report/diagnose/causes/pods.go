@@ -6,7 +6,7 @@ import (
 	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
-// podsNotReady: pods were taken out of service by their readiness probes, and ran on.
+// podsNotReady: pods failed their readiness probes and got no more requests, though they ran on.
 func podsNotReady() inquiry.Rule {
 	return inquiry.Rule{
 		Cause: "pods-not-ready", Mechanism: report.MechanismPolicy,
@@ -20,7 +20,7 @@ func podsNotReady() inquiry.Rule {
 			{Clue: evidence.BadGateway, Yes: inquiry.Weak, No: 0},
 			{Clue: evidence.ShedStatus, Yes: inquiry.Weak, No: 0},
 			{Clue: evidence.Died, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
-			// What was slow or full before made the probes fail too.
+			// A service that was slow or full before also fails its probes: that is the cause then.
 			{Clue: evidence.LatencyFirst, Yes: inquiry.Opposite(inquiry.Weak), No: 0},
 			{Clue: evidence.ProcessorFull, Yes: inquiry.Opposite(inquiry.Weak), No: 0},
 		},
@@ -34,7 +34,7 @@ func podsNotReady() inquiry.Rule {
 	}
 }
 
-// podEvicted: its node ended the pod, or another pod took its place.
+// podEvicted: the node ended a pod, or a pod of higher priority took its place.
 func podEvicted() inquiry.Rule {
 	return inquiry.Rule{
 		Cause: "pod-evicted", Ends: true, Mechanism: report.MechanismDied,

@@ -6,16 +6,16 @@ import (
 	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
-// poolExhausted: requests wait inside for one of a fixed number of places.
+// poolExhausted: requests wait inside for a connection or slot of a pool of fixed size.
 func poolExhausted() inquiry.Rule {
-	// Where requests were seen to wait says more than how they fail.
+	// Where requests were seen to wait says more than how they failed.
 	waits := []evidence.Clue{evidence.QueueTimeout, evidence.ExcessFails, evidence.LatencyFirst, evidence.RisesWithLoad, evidence.GatewayTimeout, evidence.Overflowed, evidence.Idle}
 	return inquiry.Rule{
 		Cause: "pool-exhausted", Mechanism: report.MechanismExhausted,
 		Waits:  true,
 		Any:    []evidence.Clue{evidence.QueueTimeout, evidence.Queued, evidence.StandsPooled, evidence.PoolRests, evidence.FewerPlaces, evidence.SaysPool},
 		Must:   []evidence.Clue{evidence.Idle},
-		Anyway: []evidence.Clue{evidence.StandsPooled, evidence.PoolRests, evidence.FewerPlaces, evidence.SaysPool}, // the walk looked at the processor
+		Anyway: []evidence.Clue{evidence.StandsPooled, evidence.PoolRests, evidence.FewerPlaces, evidence.SaysPool}, // the walk along the hops looked at the processor already
 
 		Proof:  []evidence.Clue{evidence.QueueTimeout, evidence.StandsPooled, evidence.SessionsOpen, evidence.SaysPool},
 		Told:   []evidence.Clue{evidence.SaysPool},
@@ -47,7 +47,7 @@ func poolExhausted() inquiry.Rule {
 			{Clue: evidence.Overflowed, Yes: inquiry.Opposite(inquiry.Weak), No: 0},
 		},
 		Instead: map[evidence.Clue][]evidence.Clue{evidence.StandsPooled: waits, evidence.FewerPlaces: waits, evidence.PoolRests: waits},
-		// Half the connections may still be more than it has places: its work is the same.
+		// Half the client's connections may still be more than the pool has places, so nothing changes.
 		Tells: map[inquiry.Experiment]inquiry.Outcome{inquiry.HalfRate: inquiry.Goes, inquiry.Fresh: inquiry.Stays},
 		Says:  "requests waited inside for one of a fixed number of places",
 		Advice: func(c *inquiry.Investigation, h *inquiry.Hypothesis) []string {

@@ -47,11 +47,11 @@ func processCrash() inquiry.Rule {
 			{Clue: evidence.RisesWithLoad, Yes: 0.5, No: 0},
 		},
 		Tells: map[inquiry.Experiment]inquiry.Outcome{inquiry.TwoSources: inquiry.Stays, inquiry.Fresh: inquiry.Stays},
-		// A process that fails on a request of some kind fails as often as that comes.
+		// A process that crashes on one kind of request crashes as often as that request comes.
 		Instead: map[evidence.Clue][]evidence.Clue{
 			evidence.DiedOfItself: {evidence.DiedOnClock, evidence.DiedAtLoad},
 			evidence.StoreGone:    {evidence.DiedWithFaults, evidence.DiedAtLoad, evidence.DiedOnClock, evidence.LeftInOrder},
-			evidence.StoreEmptied: {evidence.DiedWithFaults, evidence.DiedAtLoad, evidence.DiedOnClock}, // what it had is gone for longer than it was
+			evidence.StoreEmptied: {evidence.DiedWithFaults, evidence.DiedAtLoad, evidence.DiedOnClock}, // its contents stay lost after it has come back
 		},
 		Says: "the process ended",
 		Advice: func(c *inquiry.Investigation, h *inquiry.Hypothesis) []string {

@@ -6,14 +6,14 @@ import (
 	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
-// processPaused: the whole process stood still again and again.
+// processPaused: all threads of the process stood still, once or repeatedly.
 func processPaused() inquiry.Rule {
 	return inquiry.Rule{
 		Cause: "process-paused", Mechanism: report.MechanismSlow,
 		Waits: true,
 		Any:   []evidence.Clue{evidence.Paused, evidence.StandsStopped},
 		Proof: []evidence.Clue{evidence.Paused, evidence.StandsStopped},
-		Never: []evidence.Clue{evidence.CallersSend}, // its threads wait for what callers have not sent
+		Never: []evidence.Clue{evidence.CallersSend}, // its threads wait for the rest of requests, which callers have not sent
 		Weights: []inquiry.Weight{
 			{Clue: evidence.StandsStopped, Yes: inquiry.Proves, No: 0},
 			{Clue: evidence.AcceptedLate, Yes: inquiry.Weak, No: 0},

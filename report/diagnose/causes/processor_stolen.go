@@ -6,7 +6,7 @@ import (
 	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
-// processorStolen: the hypervisor gave the processor to others.
+// processorStolen: the hypervisor gave the processor to other machines.
 func processorStolen() inquiry.Rule {
 	return inquiry.Rule{
 		Cause: "processor-stolen", Mechanism: report.MechanismExhausted,

@@ -11,7 +11,7 @@ import (
 func proxyEphemeralPorts() inquiry.Rule {
 	return inquiry.Rule{
 		Cause: "proxy-ephemeral-ports", Mechanism: report.MechanismExhausted, Leg: inquiry.Proxy, Gauges: []string{probe.EphemeralPorts},
-		Any:      []evidence.Clue{evidence.SaysPorts, evidence.PortsFull}, // or they ran out as measured: nothing else speaks of ports
+		Any:      []evidence.Clue{evidence.SaysPorts, evidence.PortsFull}, // either is needed: no other clue tells of ports
 		ProvenBy: inquiry.RanOut, Proof: []evidence.Clue{evidence.SaysPorts}, Told: []evidence.Clue{evidence.SaysPorts},
 		Weights: []inquiry.Weight{
 			{Clue: evidence.SaysPorts, Yes: inquiry.Proves, No: 0}, {Clue: evidence.QueueTimeout, Yes: -2, No: 0.5}, {Clue: evidence.BadGateway, Yes: 2, No: -3}, {Clue: evidence.RisesWithLoad, Yes: 1, No: -2},

@@ -6,18 +6,18 @@ import (
 	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
-// proxyQueueLimit: the proxy let requests wait for the upstream until they timed out.
+// proxyQueueLimit: requests waited in the proxy's queue for a place at the upstream until they timed out.
 func proxyQueueLimit() inquiry.Rule {
 	return inquiry.Rule{
 		Cause: "proxy-queue-limit", Mechanism: report.MechanismExhausted, Leg: inquiry.Proxy, Any: []evidence.Clue{evidence.ShedStatus, evidence.GatewayTimeout, evidence.QueueTimeout, evidence.ProxyPooled, evidence.SaysQueue},
 		Waits:  true,
 		Proof:  []evidence.Clue{evidence.QueueTimeout, evidence.UpstreamIdle, evidence.ShedStatus, evidence.ProxyPooled, evidence.SaysQueue},
-		Never:  []evidence.Clue{evidence.NothingWaited, evidence.StandsUnreached}, // what it waits for is a connection, and no place
+		Never:  []evidence.Clue{evidence.NothingWaited, evidence.StandsUnreached}, // the proxy waits for a connection to come up, and not for a place
 		Unless: []evidence.Clue{evidence.PortsFull, evidence.GoneAway, evidence.StreamResets},
 		Weights: []inquiry.Weight{
 			{Clue: evidence.ProxyPooled, Yes: inquiry.Proves, No: 0},
 			{Clue: evidence.SaysQueue, Yes: inquiry.Proves, No: 0},
-			{Clue: evidence.WroteStatus, Yes: 0, No: inquiry.Opposite(inquiry.Proves)}, // what it passed on it did not let wait
+			{Clue: evidence.WroteStatus, Yes: 0, No: inquiry.Opposite(inquiry.Proves)}, // a status that it passed on was not made by its queue
 			{Clue: evidence.SaysAway, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
 			{Clue: evidence.SaysFull, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
 			{Clue: evidence.QueueTimeout, Yes: 2.5, No: -0.5},

@@ -8,15 +8,15 @@ import (
 	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
-// rateLimitPolicy: whatever exceeds a fixed rate is turned away.
+// rateLimitPolicy: requests above a fixed rate are refused.
 func rateLimitPolicy() inquiry.Rule {
 	return inquiry.Rule{
 		Cause: "rate-limit-policy", Mechanism: report.MechanismPolicy, Elimination: true, Own: true, Any: []evidence.Clue{evidence.ExcessFails, evidence.RateStatus, evidence.Cliff, evidence.ShedAtOnce, evidence.Forgotten, evidence.HeldOff, evidence.RetryAsked, evidence.SaysRate, evidence.OwnRule},
 		Told:   []evidence.Clue{evidence.RetryAsked, evidence.SaysRate, evidence.OwnRule},
 		Proof:  []evidence.Clue{evidence.RetryAsked, evidence.SaysRate, evidence.OwnRule, evidence.RateStatus, evidence.ExcessFails, evidence.Cliff, evidence.Forgotten, evidence.HeldOff, evidence.ShedAtOnce},
 		Unless: []evidence.Clue{evidence.PortsFull},
-		// A store keeps to a number of connections and to no rate; whoever lets a rate pass
-		// serves that, and does not refuse everything.
+		// A store limits connections, and no rate. A rate limit lets its rate pass, and does not
+		// refuse everything.
 		Never: []evidence.Clue{evidence.StoreHop, evidence.TriedInVain, evidence.OutOfUse},
 		Weights: []inquiry.Weight{
 			{Clue: evidence.RetryAsked, Yes: inquiry.Strong, No: 0},
@@ -70,7 +70,7 @@ func rateLimitPolicy() inquiry.Rule {
 			{Clue: evidence.DialResets, Yes: -3, No: 0},
 			{Clue: evidence.BadGateway, Yes: -3, No: 0},
 		},
-		// Its own log says so, request by request, whatever that looks like from outside.
+		// Its own log says so of each request, whatever the failures look like from outside.
 		Despite: map[evidence.Clue][]evidence.Clue{
 			evidence.OwnRule: {
 				evidence.BadGateway, evidence.OwnError, evidence.MarkedDown, evidence.QueueTimeout, evidence.LatencyFirst, evidence.Crowded, evidence.OnlyTimeouts, evidence.SomeEOF,
@@ -83,8 +83,7 @@ func rateLimitPolicy() inquiry.Rule {
 		},
 		Tells: map[inquiry.Experiment]inquiry.Outcome{inquiry.HalfConcurrency: inquiry.Stays, inquiry.HalfRate: inquiry.Goes, inquiry.Fresh: inquiry.Stays, inquiry.Kept: inquiry.Stays, inquiry.Small: inquiry.Stays, inquiry.Large: inquiry.Stays},
 		Says:  "whatever exceeds a fixed rate is turned away",
-		// Nobody turned them away: they were accepted, and are done at the rate of what works
-		// them off.
+		// Work that was accepted was not refused. It is done at the rate of the workers.
 		Accepted: &inquiry.Accepted{Tier: report.TierUpstream, Mechanism: report.MechanismExhausted, Says: "no more than a fixed rate of what was accepted is done"},
 		Advice: func(c *inquiry.Investigation, _ *inquiry.Hypothesis) []string {
 			polite := "answer what exceeds it with 429 and Retry-After instead of a reset, and "

@@ -6,7 +6,7 @@ import (
 	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
-// responseRefused: a proxy does not take what it is answered.
+// responseRefused: a proxy does not accept the response of the server behind it.
 func responseRefused() inquiry.Rule {
 	return inquiry.Rule{
 		Cause: "response-refused", Mechanism: report.MechanismPolicy, Leg: inquiry.Proxy,

@@ -6,7 +6,7 @@ import (
 	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
-// retryStorm: those who try again keep the service down.
+// retryStorm: retries keep the service overloaded.
 func retryStorm() inquiry.Rule {
 	return inquiry.Rule{
 		Cause: "retry-storm", Mechanism: report.MechanismSlow,
@@ -16,8 +16,8 @@ func retryStorm() inquiry.Rule {
 		Told:   []evidence.Clue{evidence.Multiplied},
 		Anyway: []evidence.Clue{evidence.Multiplied},
 		Weights: []inquiry.Weight{
-			{Clue: evidence.Multiplied, Yes: 2 * inquiry.Proves, No: 0},                         // whatever it lacks, it lacks for that
-			{Clue: evidence.AskedMore, Yes: inquiry.Weak, No: inquiry.Opposite(inquiry.Proves)}, // nobody tries again
+			{Clue: evidence.Multiplied, Yes: 2 * inquiry.Proves, No: 0},                         // whatever ran out, ran out because of the retries
+			{Clue: evidence.AskedMore, Yes: inquiry.Weak, No: inquiry.Opposite(inquiry.Proves)}, // No: there are no retries
 			{Clue: evidence.RetriesAdd, Yes: inquiry.Strong, No: inquiry.Opposite(inquiry.Strong)},
 			{Clue: evidence.OutlastsLoad, Yes: inquiry.Strong, No: inquiry.Opposite(inquiry.Strong)},
 			{Clue: evidence.Died, Yes: inquiry.Opposite(inquiry.Strong), No: 0},

@@ -8,7 +8,7 @@ import (
 	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
-// serverConnectionLimit: the server took no connection beyond a number of its own.
+// serverConnectionLimit: the server accepts no connection beyond its configured number.
 func serverConnectionLimit() inquiry.Rule {
 	return inquiry.Rule{
 		Cause: "server-connection-limit", Mechanism: report.MechanismExhausted, Inferred: true, Elimination: true, Reached: true, Elsewhere: []evidence.Clue{evidence.QueueTimeout, evidence.StandsCapped},
@@ -20,7 +20,7 @@ func serverConnectionLimit() inquiry.Rule {
 		Proof:  []evidence.Clue{evidence.HeldFlat, evidence.ConnectionsCapped, evidence.ClosedLate, evidence.StreamResets, evidence.SaysFull, evidence.SaysSlots, evidence.StandsCapped},
 		Unless: []evidence.Clue{evidence.RateStatus, evidence.PortsFull, evidence.UnixQueueFull, evidence.QueueTimeout, evidence.DescriptorsFull, evidence.Overflowed},
 		Weights: []inquiry.Weight{
-			{Clue: evidence.StandsQueued, Yes: inquiry.Opposite(inquiry.Proves), No: 0}, // it has taken fewer than it has threads
+			{Clue: evidence.StandsQueued, Yes: inquiry.Opposite(inquiry.Proves), No: 0}, // it has accepted fewer connections than it has threads
 			{Clue: evidence.StandsCapped, Yes: inquiry.Proves, No: 0},
 			{Clue: evidence.HeldFlat, Yes: inquiry.Proves, No: 0},
 			{Clue: evidence.RefusedEarly, Yes: inquiry.Strong, No: 0},
@@ -68,7 +68,7 @@ func serverConnectionLimit() inquiry.Rule {
 				evidence.ProcessorBusy, evidence.Overflowed, evidence.PoolFull, evidence.ExcessFails, evidence.SentUnread,
 			},
 			evidence.StreamResets: {evidence.FreshOnly, evidence.ConnectionsCapped},
-			evidence.Queued:       {evidence.FreshOnly, evidence.ConnectionsCapped, evidence.SentLinger}, // requests are turned away at a full queue, by whatever means
+			evidence.Queued:       {evidence.FreshOnly, evidence.ConnectionsCapped, evidence.SentLinger}, // a full queue refuses requests in one of these ways
 		},
 		Tells: map[inquiry.Experiment]inquiry.Outcome{inquiry.HalfConcurrency: inquiry.Goes, inquiry.HalfRate: inquiry.Stays, inquiry.Small: inquiry.Stays},
 		Says:  "the server took no connection beyond a number of its own",

@@ -7,7 +7,7 @@ import (
 	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
-// serverCPUShedding: the processor was used up and the service dropped what it could not serve.
+// serverCPUShedding: the processor was fully used, and the service dropped requests that it could not serve.
 func serverCPUShedding() inquiry.Rule {
 	return inquiry.Rule{
 		Cause: "server-cpu-shedding", Mechanism: report.MechanismExhausted, Gauges: []string{probe.CgroupCPU, probe.ProcessCPU, probe.CPU}, Counters: []string{probe.CPUThrottled},

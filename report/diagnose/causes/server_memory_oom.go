@@ -7,7 +7,7 @@ import (
 	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
-// serverMemoryOOM: memory was full: the kernel killed for it, or kept reclaiming.
+// serverMemoryOOM: memory was full, and the kernel killed a process or spent its time reclaiming pages.
 func serverMemoryOOM() inquiry.Rule {
 	return inquiry.Rule{
 		Cause: "server-memory-oom", Ends: true, Mechanism: report.MechanismExhausted, Counters: []string{probe.OOMKills, probe.AbortOnMemory, probe.MemoryHeld}, Gauges: []string{probe.CgroupMemory, probe.RSS, probe.Memory, probe.TCPMemory, probe.Orphans},

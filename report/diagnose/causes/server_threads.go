@@ -7,9 +7,9 @@ import (
 	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
-// serverThreads: no thread or process could be made.
+// serverThreads: all threads or worker processes were busy, or no more could be made.
 func serverThreads() inquiry.Rule {
-	// Where requests were seen to wait says more than how they fail.
+	// Where requests were seen to wait says more than how they failed.
 	waits := []evidence.Clue{evidence.ThreadsFull, evidence.LatencyFirst, evidence.ConnectionsCapped, evidence.RisesWithLoad, evidence.ProcessorBusy}
 	return inquiry.Rule{
 		Cause: "server-threads", Mechanism: report.MechanismExhausted, Gauges: []string{probe.Threads, probe.UserThreads, probe.HostThreads, probe.CgroupPIDs}, Counters: []string{probe.PIDsMaxHits},
@@ -17,10 +17,10 @@ func serverThreads() inquiry.Rule {
 		Proof:     []evidence.Clue{evidence.StandsQueued, evidence.SaysWorkers},
 		Told:      []evidence.Clue{evidence.StandsQueued, evidence.SaysWorkers},
 		Elsewhere: []evidence.Clue{evidence.StandsQueued, evidence.FewerPlaces},
-		Unless:    []evidence.Clue{evidence.Stolen, evidence.StoreHop}, // a store has a number of connections, and threads for each
+		Unless:    []evidence.Clue{evidence.Stolen, evidence.StoreHop}, // a store limits connections, and has a thread for each
 		Weights: []inquiry.Weight{
 			{Clue: evidence.StandsQueued, Yes: inquiry.Proves, No: 0},
-			{Clue: evidence.FewerPlaces, Yes: inquiry.Proves, No: 0}, // or they wait for a place of a pool
+			{Clue: evidence.FewerPlaces, Yes: inquiry.Proves, No: 0}, // the sockets do not tell a full pool of threads from one of connections
 			{Clue: evidence.SaysWorkers, Yes: inquiry.Proves, No: 0},
 			{Clue: evidence.AcceptedLate, Yes: inquiry.Weak, No: 0},
 			{Clue: evidence.ReadLate, Yes: inquiry.Weak, No: 0},

@@ -25,7 +25,7 @@ func serviceDown() inquiry.Rule {
 			{Clue: evidence.Died, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
 			{Clue: evidence.RisesWithLoad, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
 		},
-		// Told by those before it, it may be away for a while, or one of several.
+		// Where only the callers say so, the service may be away for a while, or be one of several.
 		Instead: map[evidence.Clue][]evidence.Clue{
 			evidence.SaysAway:      {evidence.RefusedAll, evidence.NeverTaken, evidence.RisesWithLoad},
 			evidence.NobodyListens: {evidence.RefusedAll, evidence.NeverTaken, evidence.RisesWithLoad},

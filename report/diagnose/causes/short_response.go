@@ -6,7 +6,7 @@ import (
 	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
-// shortResponse: a response announces more than it brings.
+// shortResponse: a response has fewer bytes than its header announces.
 func shortResponse() inquiry.Rule {
 	return inquiry.Rule{
 		Cause: "short-response", Mechanism: report.MechanismBug,
@@ -21,7 +21,7 @@ func shortResponse() inquiry.Rule {
 			{Clue: evidence.SaysShort, Yes: inquiry.Proves, No: 0},
 			{Clue: evidence.InBody, Yes: inquiry.Weak, No: 0},
 			{Clue: evidence.Retransmitted, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
-			{Clue: evidence.RetransBegan, Yes: inquiry.Opposite(inquiry.Strong), No: 0}, // it was sent, and sent again
+			{Clue: evidence.RetransBegan, Yes: inquiry.Opposite(inquiry.Strong), No: 0}, // the bytes were sent, and lost on the way
 			{Clue: evidence.TooBigDropped, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
 			{Clue: evidence.FilterDropped, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
 			{Clue: evidence.StandsBetween, Yes: inquiry.Opposite(inquiry.Strong), No: 0},

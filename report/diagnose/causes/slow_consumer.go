@@ -6,8 +6,7 @@ import (
 	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
-// slowConsumer: a broker gave up clients that did not read as fast as it had messages for
-// them.
+// slowConsumer: a broker dropped clients that read more slowly than it had messages for them.
 func slowConsumer() inquiry.Rule {
 	return inquiry.Rule{
 		Cause: "slow-consumer", Mechanism: report.MechanismPolicy,

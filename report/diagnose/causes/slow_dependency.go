@@ -6,16 +6,15 @@ import (
 	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
-// slowDependency: what a service asks answers late, and nothing that was seen there says
-// why.
+// slowDependency: a dependency answers late, and nothing that was seen there says why.
 func slowDependency() inquiry.Rule {
 	return inquiry.Rule{
 		Cause: "slow-dependency", Mechanism: report.MechanismSlow, Behind: true, Waits: true,
 		Any:   []evidence.Clue{evidence.LateOut, evidence.StandsUnwatched, evidence.StandsInside, evidence.StandsStuck, evidence.SaysLate, evidence.SaysSlow},
-		Proof: []evidence.Clue{evidence.LateOut, evidence.StandsUnwatched, evidence.AskedByService, evidence.SaysLate}, // of an application, look inside
+		Proof: []evidence.Clue{evidence.LateOut, evidence.StandsUnwatched, evidence.AskedByService, evidence.SaysLate}, // Proof needs one of these: an application that is late may wait for something else
 		Told:  []evidence.Clue{evidence.LateOut, evidence.StandsUnwatched, evidence.SaysLate},
-		// Nobody is late with an answer to what did not reach him, or is not there completely.
-		// Where sessions say that they wait for locks, it is seen why.
+		// A service is not late with requests that did not reach it, or not completely. Sessions that
+		// say they wait for locks are a cause of their own.
 		Never:  []evidence.Clue{evidence.StandsDelayed, evidence.StandsUnreached, evidence.StandsNewOnly, evidence.Unanswered, evidence.CallersSend, evidence.SaysLocked},
 		Unless: []evidence.Clue{evidence.StandsStuck},
 		Weights: []inquiry.Weight{
@@ -28,7 +27,7 @@ func slowDependency() inquiry.Rule {
 			{Clue: evidence.StandsStuck, Yes: inquiry.Strong, No: 0},
 			{Clue: evidence.SaysUnreached, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
 			{Clue: evidence.Died, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
-			{Clue: evidence.RetransBegan, Yes: inquiry.Opposite(inquiry.Strong), No: 0}, // what it answers is sent again
+			{Clue: evidence.RetransBegan, Yes: inquiry.Opposite(inquiry.Strong), No: 0}, // its answers are lost on the way, and sent again
 		},
 		Instead: map[evidence.Clue][]evidence.Clue{evidence.StandsInside: {evidence.SaysSlow}, evidence.StandsStuck: {evidence.SaysSlow}, evidence.StandsUnwatched: {evidence.SaysSlow}},
 		Says:    "it answers late, and those before it wait for that",

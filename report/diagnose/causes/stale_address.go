@@ -7,8 +7,8 @@ import (
 	"github.com/rampload/rampload/report/diagnose/words"
 )
 
-// staleAddress: a hop goes on asking an address where the service was, and another machine
-// is now.
+// staleAddress: a hop goes on asking an address that the service has left, and that another machine
+// has now.
 func staleAddress() inquiry.Rule {
 	return inquiry.Rule{
 		Cause: "stale-address", Mechanism: report.MechanismBug,

@@ -6,8 +6,8 @@ import (
 	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
-// timeoutTooShort: a proxy gives up what the service behind it answers a while later, at any
-// load: the one's patience does not fit the other's work.
+// timeoutTooShort: a proxy's timeout is shorter than the time that the service behind it needs, at
+// any load. The service answers after the proxy has given up.
 func timeoutTooShort() inquiry.Rule {
 	return inquiry.Rule{
 		Cause: "timeout-too-short", Leg: inquiry.Proxy, Mechanism: report.MechanismPolicy,
@@ -16,7 +16,7 @@ func timeoutTooShort() inquiry.Rule {
 		Told:   []evidence.Clue{evidence.AnswersLate},
 		Unless: []evidence.Clue{evidence.RisesWithLoad, evidence.LatencyFirst, evidence.Died},
 		Weights: []inquiry.Weight{
-			{Clue: evidence.AnswersLate, Yes: 2 * inquiry.Proves, No: 0}, // each request that failed was answered, after it had been given up
+			{Clue: evidence.AnswersLate, Yes: 2 * inquiry.Proves, No: 0}, // each request that failed was answered after the proxy had given it up
 			{Clue: evidence.RisesWithLoad, Yes: inquiry.Opposite(2 * inquiry.Proves), No: 0},
 			{Clue: evidence.LatencyFirst, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
 		},

@@ -6,7 +6,7 @@ import (
 	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
-// tlsMismatch: two ends have no version, cipher or protocol of TLS in common.
+// tlsMismatch: the two ends have no TLS version, cipher or application protocol in common.
 func tlsMismatch() inquiry.Rule {
 	return inquiry.Rule{
 		Cause: "tls-mismatch", Mechanism: report.MechanismTLS,

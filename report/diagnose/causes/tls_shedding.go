@@ -6,7 +6,7 @@ import (
 	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
-// tlsShedding: connections were dropped before their TLS handshake.
+// tlsShedding: the server dropped connections before their TLS handshake.
 func tlsShedding() inquiry.Rule {
 	return inquiry.Rule{
 		Cause: "tls-shedding", Mechanism: report.MechanismTLS, Own: true, Any: []evidence.Clue{evidence.InTLS}, Must: []evidence.Clue{evidence.InTLS},

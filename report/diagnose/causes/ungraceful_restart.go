@@ -37,7 +37,7 @@ func ungracefulRestart() inquiry.Rule {
 			{Clue: evidence.Retired, Yes: -1.5, No: 0},
 			{Clue: evidence.SomeRefused, Yes: 0.3, No: 0},
 		},
-		Instead: map[evidence.Clue][]evidence.Clue{evidence.StoreEmptied: {evidence.DiedWithFaults, evidence.DiedAtLoad, evidence.DiedOnClock}}, // what it had is gone for longer than it was
+		Instead: map[evidence.Clue][]evidence.Clue{evidence.StoreEmptied: {evidence.DiedWithFaults, evidence.DiedAtLoad, evidence.DiedOnClock}}, // its contents stay lost after it has come back
 		Despite: map[evidence.Clue][]evidence.Clue{evidence.InTurn: {evidence.Killed, evidence.WorkersDied, evidence.DiedOnClock}},
 		Says:    "the process was restarted without letting its connections drain",
 		Advice: func(_ *inquiry.Investigation, _ *inquiry.Hypothesis) []string {

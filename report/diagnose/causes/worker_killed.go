@@ -14,7 +14,7 @@ func workerKilled() inquiry.Rule {
 		Cause: "worker-killed", Mechanism: report.MechanismDied, Any: []evidence.Clue{evidence.Died, evidence.HungBefore, evidence.ClosedLate, evidence.SaysKilled, evidence.ProbeKilled},
 		Proof:  []evidence.Clue{evidence.HungBefore, evidence.ClosedLate, evidence.Killed, evidence.SaysKilled, evidence.ProbeKilled},
 		Told:   []evidence.Clue{evidence.SaysKilled},
-		Unless: []evidence.Clue{evidence.OutOfMemory, evidence.DiedOfItself, evidence.GoneForGood}, // a supervisor starts it anew
+		Unless: []evidence.Clue{evidence.OutOfMemory, evidence.DiedOfItself, evidence.GoneForGood}, // a supervisor that kills a worker starts a new one
 		Weights: []inquiry.Weight{
 			{Clue: evidence.LastWords, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
 			{Clue: evidence.AddressAway, Yes: inquiry.Opposite(inquiry.Proves), No: 0},

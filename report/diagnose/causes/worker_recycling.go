@@ -6,7 +6,7 @@ import (
 	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
-// workerRecycling: workers were replaced by fresh ones while connections were open.
+// workerRecycling: workers were replaced by new ones while they had connections open.
 func workerRecycling() inquiry.Rule {
 	return inquiry.Rule{
 		Cause: "worker-recycling", Mechanism: report.MechanismDied, Any: []evidence.Clue{evidence.WorkersDied, evidence.Retired}, Must: []evidence.Clue{evidence.WorkersDied},

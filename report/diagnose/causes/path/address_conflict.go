@@ -6,8 +6,8 @@ import (
 	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
-// addressConflict: two machines have one address. What is sent to the one reaches the
-// other, which knows nothing of it. One change alone is a takeover as well.
+// addressConflict: two machines have the same address, and packets for one reach the other, which
+// does not know the connection. A single change of the link address may be a takeover instead.
 func addressConflict() inquiry.Rule {
 	return inquiry.Rule{
 		Cause: "address-conflict", Mechanism: report.MechanismBug, Leg: inquiry.Path,

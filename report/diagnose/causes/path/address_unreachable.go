@@ -6,9 +6,8 @@ import (
 	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
-// addressUnreachable: no host has the address that is asked. That connections do not come up
-// looks the same where a filter drops them in silence: only a kernel, or whoever asked, can
-// say which it is.
+// addressUnreachable: no host has the address. From outside it looks like a packet filter that
+// drops silently: only a kernel, or the error that the caller got, tells them apart.
 func addressUnreachable() inquiry.Rule {
 	return inquiry.Rule{
 		Cause: "address-unreachable", Mechanism: report.MechanismLoss, Leg: inquiry.Path,
@@ -21,8 +20,8 @@ func addressUnreachable() inquiry.Rule {
 			{Clue: evidence.StandsUnreached, Yes: inquiry.Proves, No: 0},
 			{Clue: evidence.AddressLeft, Yes: inquiry.Strong, No: 0},
 			{Clue: evidence.Died, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
-			{Clue: evidence.EndedBeside, Yes: inquiry.Opposite(inquiry.Strong), No: 0},  // nobody serves there any more
-			{Clue: evidence.NotForwarded, Yes: inquiry.Opposite(inquiry.Proves), No: 0}, // somebody has it
+			{Clue: evidence.EndedBeside, Yes: inquiry.Opposite(inquiry.Strong), No: 0},  // the process there has ended, so the address may well exist
+			{Clue: evidence.NotForwarded, Yes: inquiry.Opposite(inquiry.Proves), No: 0}, // a router has a next hop for it
 			{Clue: evidence.ReverseDropped, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
 			{Clue: evidence.TrackingDropped, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
 			{Clue: evidence.InsertFailed, Yes: inquiry.Opposite(inquiry.Proves), No: 0},

@@ -6,7 +6,7 @@ import (
 	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
-// pathConnectionLimit: something on the path allows only a number of connections.
+// pathConnectionLimit: something on the path limits the number of connections.
 func pathConnectionLimit() inquiry.Rule {
 	return inquiry.Rule{
 		Cause: "path-connection-limit", Mechanism: report.MechanismPolicy, Leg: inquiry.Path, TurnsAway: true, Any: []evidence.Clue{evidence.ConnectionsCapped, evidence.SentNone, evidence.Vanished, evidence.StandsNewOnly}, Must: []evidence.Clue{evidence.RisesWithLoad},

@@ -6,7 +6,7 @@ import (
 	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
-// conntrackInvalid: connection tracking did not know packets as its own and passed them on untranslated.
+// conntrackInvalid: connection tracking took packets for invalid, and passed them on untranslated.
 func conntrackInvalid() inquiry.Rule {
 	return inquiry.Rule{
 		Cause: "conntrack-invalid", Mechanism: report.MechanismBug, Leg: inquiry.Path, Any: []evidence.Clue{evidence.StrayReset, evidence.ConntrackInvalid},

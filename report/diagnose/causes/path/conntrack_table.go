@@ -7,7 +7,7 @@ import (
 	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
-// conntrackTable: the connection table was full.
+// conntrackTable: the connection tracking table was full.
 func conntrackTable() inquiry.Rule {
 	return inquiry.Rule{
 		Cause: "conntrack-table", Mechanism: report.MechanismExhausted, Leg: inquiry.Path, Gauges: []string{probe.Conntrack}, Counters: []string{probe.ConntrackDrop, probe.ConntrackInsertFail},
@@ -17,7 +17,7 @@ func conntrackTable() inquiry.Rule {
 			{Clue: evidence.TrackingDropped, Yes: inquiry.Proves, No: 0},
 			{Clue: evidence.StandsNewOnly, Yes: inquiry.Strong, No: 0},
 			{Clue: evidence.SaysTracking, Yes: inquiry.Proves, No: 0},
-			{Clue: evidence.InsertFailed, Yes: inquiry.Opposite(inquiry.Proves), No: 0}, // there is room in the table
+			{Clue: evidence.InsertFailed, Yes: inquiry.Opposite(inquiry.Proves), No: 0}, // the table had room, but no free tuple: see nat-ports
 			{Clue: evidence.FilterDropped, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
 			{Clue: evidence.Vanished, Yes: 1, No: -2},
 			{Clue: evidence.Unserved, Yes: -1, No: 0.7},

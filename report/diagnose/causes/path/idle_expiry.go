@@ -9,7 +9,7 @@ import (
 	"github.com/rampload/rampload/report/format"
 )
 
-// pathIdleExpiry: something on the path forgets connections that rest.
+// pathIdleExpiry: something on the path forgets connections that are idle.
 func pathIdleExpiry() inquiry.Rule {
 	return inquiry.Rule{
 		Cause: "path-idle-expiry", Mechanism: report.MechanismIdle, Leg: inquiry.Path, Any: []evidence.Clue{evidence.IdleGap}, Must: []evidence.Clue{evidence.IdleGap},

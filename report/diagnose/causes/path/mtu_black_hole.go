@@ -6,7 +6,7 @@ import (
 	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
-// mtuBlackHole: full-size packets vanish on the path, small ones pass.
+// mtuBlackHole: full-size packets are lost on the path, and small ones pass.
 func mtuBlackHole() inquiry.Rule {
 	return inquiry.Rule{
 		Cause: "mtu-black-hole", Mechanism: report.MechanismLoss, Leg: inquiry.Path, Any: []evidence.Clue{evidence.TooBigDropped, evidence.LostRetransmits, evidence.Retransmitted, evidence.GapUnfilled, evidence.BigRequests, evidence.BigResponses}, Must: []evidence.Clue{evidence.SomeTimeouts},

@@ -18,11 +18,11 @@ func networkOutage() inquiry.Rule {
 		Never: []evidence.Clue{evidence.Answered, evidence.CertificateRefused},
 		Weights: []inquiry.Weight{
 			{Clue: evidence.NotForwarded, Yes: inquiry.Proves, No: 0},
-			{Clue: evidence.StandsNewOnly, Yes: inquiry.Opposite(inquiry.Proves), No: 0}, // what had come up goes on
+			{Clue: evidence.StandsNewOnly, Yes: inquiry.Opposite(inquiry.Proves), No: 0}, // connections that were up go on
 			{Clue: evidence.StandsBetween, Yes: inquiry.Strong, No: 0},
-			{Clue: evidence.EndedBeside, Yes: inquiry.Opposite(inquiry.Strong), No: 0}, // who is not reached had ended
+			{Clue: evidence.EndedBeside, Yes: inquiry.Opposite(inquiry.Strong), No: 0}, // the process that is not reached had ended
 			{Clue: evidence.StandsUnreached, Yes: inquiry.Strong, No: 0},
-			{Clue: evidence.SynsArrived, Yes: inquiry.Opposite(inquiry.Strong), No: 0}, // something gets through, one way at least
+			{Clue: evidence.SynsArrived, Yes: inquiry.Opposite(inquiry.Strong), No: 0}, // packets get through, at least one way
 			{Clue: evidence.Unanswered, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
 			{Clue: evidence.FilterDropped, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
 			{Clue: evidence.ReverseDropped, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
@@ -49,7 +49,7 @@ func networkOutage() inquiry.Rule {
 			{Clue: evidence.ConstantShare, Yes: -3, No: 0},
 			{Clue: evidence.ProcessorFull, Yes: -1, No: 0},
 		},
-		// That a router drops them is the kernel's own word, whatever it looks like from outside.
+		// The router's kernel counts the drops, whatever the failures look like from outside.
 		Despite: map[evidence.Clue][]evidence.Clue{evidence.NotForwarded: {evidence.StandsNewOnly, evidence.ServedMeanwhile, evidence.InBursts, evidence.SynsLost, evidence.RisesWithLoad, evidence.Retransmitted, evidence.SomeTimeouts, evidence.ConstantShare, evidence.ProcessorFull}},
 		Says:    "the network was interrupted",
 		Advice: func(c *inquiry.Investigation, _ *inquiry.Hypothesis) []string {

@@ -13,16 +13,16 @@ func packetLoss() inquiry.Rule {
 		Any:    []evidence.Clue{evidence.RetransAlways, evidence.Retransmitted, evidence.DialTimeouts, evidence.StandsBetween, evidence.SynsArrived, evidence.RetransBegan},
 		Proof:  []evidence.Clue{evidence.RetransAlways, evidence.RetransBegan, evidence.Retransmitted, evidence.LinkDropped, evidence.StandsBetween, evidence.DroppedInPart},
 		Unless: []evidence.Clue{evidence.MostlyResets, evidence.SomeRefused, evidence.StandsStill},
-		// Chance loses what is sent on a connection as well as what opens one.
+		// Random loss hits packets of open connections as well as those that open one.
 		Never: []evidence.Clue{evidence.Answered, evidence.CertificateRefused, evidence.StandsNewOnly},
 		Weights: []inquiry.Weight{
 			{Clue: evidence.StandsBetween, Yes: inquiry.Proves, No: 0},
 			{Clue: evidence.SynsArrived, Yes: inquiry.Strong, No: 0},
-			{Clue: evidence.StandsStill, Yes: inquiry.Opposite(inquiry.Strong), No: 0}, // what is lost is lost in part
+			{Clue: evidence.StandsStill, Yes: inquiry.Opposite(inquiry.Strong), No: 0}, // loss hits some packets, and does not stop everything
 			{Clue: evidence.DroppedInPart, Yes: inquiry.Proves, No: 0},
 			{Clue: evidence.FilterDropped, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
 			{Clue: evidence.ReverseDropped, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
-			{Clue: evidence.TooBigDropped, Yes: inquiry.Opposite(inquiry.Proves), No: 0}, // it is sent again because it is too big
+			{Clue: evidence.TooBigDropped, Yes: inquiry.Opposite(inquiry.Proves), No: 0}, // packets are sent again because they are too big
 			{Clue: evidence.QueueDropped, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
 			{Clue: evidence.AcceptedLate, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
 			{Clue: evidence.ReadLate, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
@@ -47,10 +47,10 @@ func packetLoss() inquiry.Rule {
 			{Clue: evidence.InBody, Yes: -0.3, No: 0},
 			{Clue: evidence.InBursts, Yes: -1, No: 0},
 		},
-		// What the kernels count says more than the shape of the failures that are left of it.
+		// The kernels' counters say more than the shape of the failures.
 		Instead: map[evidence.Clue][]evidence.Clue{
 			evidence.RetransBegan:  {evidence.Vanished, evidence.Retransmitted, evidence.ConstantShare, evidence.OnlyTimeouts, evidence.LostRetransmits, evidence.RisesWithLoad, evidence.SynsLost},
-			evidence.DroppedInPart: {evidence.FilterDropped}, // it says more of the same packets
+			evidence.DroppedInPart: {evidence.FilterDropped}, // both count the same packets, and the share dropped says more
 		},
 		Tells: map[inquiry.Experiment]inquiry.Outcome{inquiry.HalfConcurrency: inquiry.Stays, inquiry.HalfRate: inquiry.Stays, inquiry.Fresh: inquiry.Stays, inquiry.TwoSources: inquiry.Stays},
 		Says:  "packets are lost",

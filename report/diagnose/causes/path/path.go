@@ -1,5 +1,5 @@
-// Package path holds the causes that sit between a client and the first host, or between
-// two hosts: what forgets, filters, drops or loses. One file each, as in package causes.
+// Package path holds the causes between a client and the first host, or between two hosts: things
+// that forget connections, or filter, drop or lose packets. One file each, as in package causes.
 package path
 
 import "github.com/rampload/rampload/report/diagnose/inquiry"

@@ -6,7 +6,7 @@ import (
 	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
-// pathDelay: packets arrive, and late.
+// pathDelay: packets arrive late, and are not lost.
 func pathDelay() inquiry.Rule {
 	return inquiry.Rule{
 		Cause: "path-delay", Mechanism: report.MechanismSlow, Leg: inquiry.Path,
@@ -16,7 +16,7 @@ func pathDelay() inquiry.Rule {
 		Weights: []inquiry.Weight{
 			{Clue: evidence.StandsDelayed, Yes: 2 * inquiry.Proves, No: 0},
 			{Clue: evidence.SynsArrived, Yes: inquiry.Weak, No: 0},
-			{Clue: evidence.LinkDropped, Yes: inquiry.Strong, No: 0}, // a queue that is full loses packets, too
+			{Clue: evidence.LinkDropped, Yes: inquiry.Strong, No: 0}, // a full queue both delays and drops
 			{Clue: evidence.ReverseDropped, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
 			{Clue: evidence.FilterDropped, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
 			{Clue: evidence.QueueDropped, Yes: inquiry.Opposite(inquiry.Strong), No: 0},

@@ -8,7 +8,7 @@ import (
 	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
-// pathRateLimit: something on the path turns away what exceeds a rate.
+// pathRateLimit: something on the path refuses connections or drops packets above a rate.
 func pathRateLimit() inquiry.Rule {
 	return inquiry.Rule{
 		Cause: "path-rate-limit", Mechanism: report.MechanismPolicy, Leg: inquiry.Path, TurnsAway: true, Any: []evidence.Clue{evidence.ExcessFails, evidence.RisesWithLoad, evidence.StandsNewOnly}, Must: []evidence.Clue{evidence.RisesWithLoad},

@@ -6,8 +6,8 @@ import (
 	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
-// reversePathFilter: a kernel dropped packets for their sender's address, to which it
-// has another way.
+// reversePathFilter: a kernel dropped packets because its route back to their source address goes
+// through another interface (rp_filter).
 func reversePathFilter() inquiry.Rule {
 	return inquiry.Rule{
 		Cause: "reverse-path-filter", Mechanism: report.MechanismPolicy, Leg: inquiry.Path, Any: []evidence.Clue{evidence.ReverseDropped}, Must: []evidence.Clue{evidence.SomeTimeouts},

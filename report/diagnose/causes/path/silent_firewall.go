@@ -6,20 +6,20 @@ import (
 	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
-// silentFirewall: a packet filter drops packets without an answer. Only the filter's
-// own kernel can tell that from a network that loses them.
+// silentFirewall: a packet filter drops packets without an answer. Only the kernel that filters can
+// tell that from a network that loses them.
 func silentFirewall() inquiry.Rule {
 	return inquiry.Rule{
 		Cause: "silent-firewall", Mechanism: report.MechanismPolicy, Leg: inquiry.Path, Any: []evidence.Clue{evidence.FilterDropped, evidence.FilterBeside}, Must: []evidence.Clue{evidence.SomeTimeouts},
-		Anyway: []evidence.Clue{evidence.FilterBeside}, // those whom it is dropped for answer, without what they miss
+		Anyway: []evidence.Clue{evidence.FilterBeside}, // a dependency is cut off, and its callers still answer, without it
 		Proof:  []evidence.Clue{evidence.FilterDropped},
-		// What exceeds a number or a rate, has rested or is not known is dropped for that, and a
-		// filter that lets pass what is sent again shuts nobody out.
+		// Packets may also be dropped because they exceed a number or a rate, or because the connection was
+		// idle or is unknown. A filter that passes a packet the second time shuts nobody out.
 		Unless: []evidence.Clue{evidence.DroppedInPart, evidence.ExcessFails, evidence.ConnectionsCapped, evidence.IdleGap, evidence.ConntrackInvalid, evidence.TrackingDropped},
 		Never:  []evidence.Clue{evidence.CertificateRefused},
 		Weights: []inquiry.Weight{
 			{Clue: evidence.FilterBeside, Yes: inquiry.Strong, No: 0},
-			{Clue: evidence.Answered, Yes: 2 * inquiry.Opposite(inquiry.Proves), No: 0}, // who is answered was not shut out
+			{Clue: evidence.Answered, Yes: 2 * inquiry.Opposite(inquiry.Proves), No: 0}, // a connection that is answered was not shut out
 			{Clue: evidence.DroppedInPart, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
 			{Clue: evidence.StandsBetween, Yes: inquiry.Weak, No: 0},
 			{Clue: evidence.StandsUnreached, Yes: inquiry.Weak, No: 0},
