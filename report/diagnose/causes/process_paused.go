@@ -14,6 +14,8 @@ func processPaused() inquiry.Rule {
 		Any:   []evidence.Clue{evidence.Paused, evidence.StandsStopped},
 		Proof: []evidence.Clue{evidence.Paused, evidence.StandsStopped},
 		Never: []evidence.Clue{evidence.CallersSend}, // its threads wait for the rest of requests, which callers have not sent
+		// A process that was killed for memory does not stand still: it is gone, and its successor starts.
+		Unless: []evidence.Clue{evidence.OutOfMemory},
 		Weights: []inquiry.Weight{
 			{Clue: evidence.StandsStopped, Yes: inquiry.Proves, No: 0},
 			{Clue: evidence.AcceptedLate, Yes: inquiry.Weak, No: 0},

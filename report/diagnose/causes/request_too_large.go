@@ -14,10 +14,15 @@ func requestTooLarge() inquiry.Rule {
 		Must:  []evidence.Clue{evidence.Unbroken, evidence.Answered},
 		Proof: []evidence.Clue{evidence.TooLarge, evidence.SaysBig, evidence.BigRequests},
 		Told:  []evidence.Clue{evidence.SaysBig},
+		// Who answers 500 could not do what it was to do. Requests that bring something are larger
+		// than those that ask for something: what fails to be kept fails by size, too.
+		Unless:  []evidence.Clue{evidence.OwnError},
+		Despite: map[evidence.Clue][]evidence.Clue{evidence.TooLarge: {evidence.OwnError}, evidence.SaysBig: {evidence.OwnError}},
 		Weights: []inquiry.Weight{
 			{Clue: evidence.TooLarge, Yes: inquiry.Proves, No: inquiry.Opposite(inquiry.Weak)},
 			{Clue: evidence.SaysBig, Yes: inquiry.Proves, No: 0},
 			{Clue: evidence.BigRequests, Yes: inquiry.Strong, No: inquiry.Opposite(inquiry.Weak)},
+			{Clue: evidence.OwnError, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
 			{Clue: evidence.BadGateway, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
 			{Clue: evidence.RateStatus, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
 			{Clue: evidence.Unauthorized, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
