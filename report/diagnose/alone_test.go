@@ -11,8 +11,8 @@ import (
 	"github.com/rampload/rampload/report/runlog"
 )
 
-// TestAlone leaves one cause alone in the catalogue, beside a fault that is not of its making
-// and looks like it: what nobody foresaw is not claimed for want of another name.
+// TestAlone analyses faults that look like a cause and are none, with that cause alone in the
+// catalogue: a fault that the catalogue does not know is not claimed for want of another name.
 func TestAlone(t *testing.T) {
 	for _, test := range []struct {
 		name string
@@ -74,6 +74,32 @@ func TestAlone(t *testing.T) {
 				w.fails(gatewayTimeout)
 				w.event(probe.Event{Kind: probe.OOMKill, At: dur(w.at - 0.2), Host: "api-1", Source: probe.Source{Host: "api-1", Name: "kernel counters"}, Process: "api", Comm: "api", PID: 20})
 				w.restart("api-1", "api", 20, w.at-0.2, 0.3, "signal: killed")
+			},
+		},
+		{
+			name: "what is out has not arrived: nothing tells whether it was lost, or dropped by somebody's rule",
+			rule: "packet-loss",
+			make: func(w chained) {
+				w.hop(serverHost, "nginx", "*:8080", 10, 1, 160, 0, 0, 160, 2)
+				w.peer(serverHost, "nginx", "10.0.0.3:8081", 160, 160, 2, 0)
+				w.hop("api-1", "api", "*:8081", 20, 16, 370, 0, 350, 370, 6)
+				w.peer("api-1", "api", "10.0.0.4:5432", 16, 16, 0.5, 0)
+				w.hop("db-1", "postgres", "*:5432", 30, 16, 16, 0, 0, 1, 0.1)
+				w.fails(func(r *request) {
+					if r.number%40 > 0 {
+						gatewayTimeout(r)
+					}
+				})
+			},
+		},
+		{
+			name: "a service answers 500, and says nothing of why",
+			rule: "application-error",
+			make: func(w chained) {
+				w.threeHops("nginx", "api", "pricing")
+				w.fails(answered(502, 0.004))
+				w.replies("db-1", "http", "10.0.0.4:5432", 500, "500 Internal Server Error", 1)
+				w.replies("api-1", "http", "10.0.0.3:8081", 502, "502 Bad Gateway", 1)
 			},
 		},
 	} {

@@ -11,7 +11,7 @@ func applicationError() inquiry.Rule {
 	return inquiry.Rule{
 		Cause: "application-error", Mechanism: report.MechanismBug,
 		Any:   []evidence.Clue{evidence.SaysException, evidence.ErrsItself},
-		Proof: []evidence.Clue{evidence.SaysException, evidence.ErrsItself},
+		Proof: []evidence.Clue{evidence.SaysException},
 		Told:  []evidence.Clue{evidence.SaysException, evidence.ErrsItself},
 		Weights: []inquiry.Weight{
 			{Clue: evidence.SaysException, Yes: inquiry.Proves, No: 0},

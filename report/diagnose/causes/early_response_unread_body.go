@@ -12,7 +12,7 @@ func earlyResponseUnreadBody() inquiry.Rule {
 		Cause: "early-response-unread-body", Mechanism: report.MechanismBug, Any: []evidence.Clue{evidence.UnreadThroughout, evidence.InWrite, evidence.EarlyStatus},
 		Proof: []evidence.Clue{evidence.UnreadThroughout, evidence.InWrite, evidence.EarlyStatus},
 		Never: []evidence.Clue{evidence.Unbroken},
-		// Who answers early lets nobody wait.
+		// A service that answers early lets nobody wait.
 		Unless: []evidence.Clue{evidence.GatewayTimeout, evidence.WaitedInVain},
 		Weights: []inquiry.Weight{
 			{Clue: evidence.BigRequests, Yes: inquiry.Strong, No: 0},

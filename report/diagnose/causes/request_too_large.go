@@ -14,8 +14,8 @@ func requestTooLarge() inquiry.Rule {
 		Must:  []evidence.Clue{evidence.Unbroken, evidence.Answered},
 		Proof: []evidence.Clue{evidence.TooLarge, evidence.SaysBig, evidence.BigRequests},
 		Told:  []evidence.Clue{evidence.SaysBig},
-		// Who answers 500 could not do what it was to do. Requests that bring something are larger
-		// than those that ask for something: what fails to be kept fails by size, too.
+		// A service that answers 500 failed and did not refuse. Requests that write are larger than
+		// those that read, so that where writing fails, the failures part by size as well.
 		Unless:  []evidence.Clue{evidence.OwnError},
 		Despite: map[evidence.Clue][]evidence.Clue{evidence.TooLarge: {evidence.OwnError}, evidence.SaysBig: {evidence.OwnError}},
 		Weights: []inquiry.Weight{

@@ -11,7 +11,7 @@ func packetLoss() inquiry.Rule {
 	return inquiry.Rule{
 		Cause: "packet-loss", Mechanism: report.MechanismLoss, Leg: inquiry.Path,
 		Any:    []evidence.Clue{evidence.RetransAlways, evidence.Retransmitted, evidence.DialTimeouts, evidence.StandsBetween, evidence.SynsArrived, evidence.RetransBegan},
-		Proof:  []evidence.Clue{evidence.RetransAlways, evidence.RetransBegan, evidence.Retransmitted, evidence.LinkDropped, evidence.StandsBetween, evidence.DroppedInPart},
+		Proof:  []evidence.Clue{evidence.RetransAlways, evidence.RetransBegan, evidence.Retransmitted, evidence.LinkDropped, evidence.DroppedInPart}, // requests that have not arrived may have been dropped by a filter
 		Unless: []evidence.Clue{evidence.MostlyResets, evidence.SomeRefused, evidence.StandsStill},
 		// Random loss hits packets of open connections as well as those that open one.
 		Never: []evidence.Clue{evidence.Answered, evidence.CertificateRefused, evidence.StandsNewOnly},
