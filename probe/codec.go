@@ -21,9 +21,9 @@ const codecVersion = 1
 // eventVersion is the version of events. 2 has the kinds from RSTRejected on, and
 // Event.Kernel; 3 has LogLine, and Event.Line; 4 has PodChange; 5 has TraceRead, and
 // Event.Trace; 6 has NeighbourChange and AddressHeld; 7 has Answered; 8 has
-// StreamsOpen and StreamsAnswered. An event is written in
+// StreamsOpen and StreamsAnswered; 9 has StreamsShare. An event is written in
 // the oldest version that has it, 2 at least, so that an older build reads all that it knows.
-const eventVersion = 8
+const eventVersion = 9
 
 // Errors of the decoders, to be judged with errors.Is.
 var (
@@ -88,8 +88,10 @@ func AppendSamples(b []byte, at time.Duration, samples []IDSample) []byte {
 func AppendEvent(b []byte, e Event) []byte {
 	version := byte(2)
 	switch {
-	case e.Kind > Answered:
+	case e.Kind > StreamsAnswered:
 		version = eventVersion
+	case e.Kind > Answered:
+		version = 8
 	case e.Kind > AddressHeld:
 		version = 7
 	case e.Kind > TraceRead:

@@ -74,6 +74,7 @@ func events() []probe.Event {
 		{Kind: probe.Answered, Host: "web", Local: netip.MustParseAddrPort("10.0.0.2:8080"), Count: 320, Value: 32},
 		{Kind: probe.StreamsOpen, Host: "web", Local: netip.MustParseAddrPort("10.0.0.2:9000"), Remote: netip.MustParseAddrPort("10.0.0.1:40000"), Count: 64, Value: 2.5},
 		{Kind: probe.StreamsAnswered, Host: "web", Local: netip.MustParseAddrPort("10.0.0.2:9000"), Remote: netip.MustParseAddrPort("10.0.0.1:40000"), Count: 3, Value: 100},
+		{Kind: probe.StreamsShare, Host: "web", Value: 0.125},
 		{Kind: probe.Lost, Remote: netip.MustParseAddrPort("[::ffff:1.2.3.4]:65535"), Packet: &probe.Packet{}},
 	}
 }

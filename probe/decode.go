@@ -162,7 +162,7 @@ func (d *decoder) source() Source { return Source{Host: d.Text(), Name: d.Text()
 
 func (d *decoder) eventKind(version byte) EventKind {
 	k := EventKind(d.Byte())
-	if int(k) >= len(eventNames) || version == 1 && k > Lost || version == 2 && k > Waited || version == 3 && k > LogLine || version == 4 && k > PodChange || version == 5 && k > TraceRead || version == 6 && k > AddressHeld || version == 7 && k > Answered {
+	if int(k) >= len(eventNames) || version == 1 && k > Lost || version == 2 && k > Waited || version == 3 && k > LogLine || version == 4 && k > PodChange || version == 5 && k > TraceRead || version == 6 && k > AddressHeld || version == 7 && k > Answered || version == 8 && k > StreamsAnswered {
 		d.Fail("unknown event kind")
 		return 0
 	}

@@ -142,6 +142,7 @@ const (
 	Answered                         // about Count answers of the service at Local were no errors, as one of every Value of them tells; Reason NothingThere: those that a store answered with nothing
 	StreamsOpen                      // Count streams of HTTP/2 from Remote to the service at Local have no answer, the oldest for Value seconds
 	StreamsAnswered                  // Count streams from Remote to Local began to be answered in a second; Value at once at most, 0: not known
+	StreamsShare                     // from At on Host follows the streams of a part of the HTTP/2 connections, Value of all of them (0 to 1); before the first, of all
 )
 
 var eventNames = [...]string{
@@ -149,7 +150,7 @@ var eventNames = [...]string{
 	"process-start", "process-exit", "clock-step", "counter-restart", "gap", "lost",
 	"rst-rejected", "packet-drop", "waited", "log-line", "pod-change", "trace-read",
 	"neighbour-change", "address-held",
-	"answered", "streams-open", "streams-answered",
+	"answered", "streams-open", "streams-answered", "streams-share",
 }
 
 // HeldBefore is the Reason of an [AddressHeld] that a host had when it was first looked at.

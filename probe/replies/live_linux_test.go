@@ -212,11 +212,23 @@ func TestFollowsStreams(t *testing.T) {
 			res.Body.Close()
 		}
 	}
+	pace := time.NewTicker(10 * time.Millisecond)
+	defer pace.Stop()
+	for begun := false; !begun; { // each on a connection of its own, until the watcher has seen one begin
+		<-pace.C
+		get("/")
+		client.CloseIdleConnections()
+		select {
+		case e := <-events:
+			begun = e.Kind == probe.StreamsAnswered && e.Value == 77
+		case err := <-done:
+			t.Fatalf("ended early: %v", err)
+		default:
+		}
+	}
 	get("/")
 	go get("/held")
 	held, later := false, false
-	pace := time.NewTicker(10 * time.Millisecond) // more than maxFrames would not be followed
-	defer pace.Stop()
 	for !held || !later {
 		<-pace.C
 		get("/")

@@ -2,9 +2,12 @@ package replies
 
 import (
 	"encoding/binary"
+	"fmt"
 	"net/netip"
 	"strings"
 	"time"
+
+	"github.com/rampload/rampload/probe"
 )
 
 // message is a question to a name server, or the answer to one.
@@ -89,6 +92,7 @@ type lookup struct {
 type lookups struct {
 	open map[lookup]seen // the first question of each
 	lost uint64          // questions that there was no room for
+	gaps gaps            // packets that were not read
 }
 
 // take takes a question, or an answer, of a client that local says is of this host.
@@ -124,4 +128,18 @@ func (l *lookups) overdue(now time.Duration, tell func(seen)) {
 
 // forget follows what was asked no more: packets were lost here, and answers may be among
 // them.
-func (l *lookups) forget() { clear(l.open) }
+func (l *lookups) forget(packets int, now time.Duration) {
+	clear(l.open)
+	l.gaps.add(packets, now)
+}
+
+// missing says what was not followed.
+func (l *lookups) missing() (out []*probe.Unsupported) {
+	if l.lost > 0 {
+		out = append(out, &probe.Unsupported{What: sourceName, Reason: fmt.Sprintf("%d look-ups were not followed: more than %d had no answer at once", l.lost, maxLookups)})
+	}
+	if l.gaps.packets > 0 {
+		out = append(out, &probe.Unsupported{What: sourceName, Reason: l.gaps.text("packets of name servers") + ": look-ups that were open then were not followed"})
+	}
+	return out
+}

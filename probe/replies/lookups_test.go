@@ -63,7 +63,7 @@ func TestLookups(t *testing.T) {
 					l.take(s, local)
 				}
 				if test.lost > 0 && test.lost == now {
-					l.forget()
+					l.forget(1, 0)
 				}
 				l.overdue(now, func(s seen) { told = append(told, s) })
 			}

@@ -1,7 +1,7 @@
 package replies
 
 import (
-	"encoding/binary"
+	"fmt"
 	"net/netip"
 	"time"
 
@@ -10,13 +10,16 @@ import (
 
 // streams follows the requests of HTTP/2 connections in the clear: one connection carries
 // many at once, so that its socket does not tell how many wait. A stream is open from the
-// request's head on until the answer's head comes, or one of both ends resets it. Frames that
+// request's head on until the answer's head comes, or one of both ends gives it up. Frames that
 // lie behind what was taken of a packet are not seen: what may have been answered there does
-// not count as open, and a connection that loses many is not told. It is for one goroutine.
+// not count as open, and a connection that loses many is not told. Where there is more than can
+// be read, a share of the connections is followed, each of them whole. It is for one goroutine.
 type streams struct {
-	conns   map[pair]*multiplexed
-	packets int // of this second
-	turn    time.Duration
+	share share
+	conns map[pair]*multiplexed
+	turn  time.Duration
+	full  bool   // there was no room for a connection
+	many  uint64 // streams that there was no room for
 
 	// established calls visit with the two ends of every connection that there is; nil: that
 	// cannot be read. A connection ends with packets that carry nothing, which are too many to
@@ -29,134 +32,45 @@ type streams struct {
 // pair is a connection from a client to a server.
 type pair struct{ client, server netip.AddrPort }
 
-// multiplexed is what is known of one connection.
-type multiplexed struct {
-	open     map[uint32]time.Duration // since when, by stream
-	last     uint32                   // newest stream
-	replied  uint32                   // newest of those that the server sent a head of
-	limit    uint32                   // streams at once; 0: not known
-	answered uint64                   // in this second
-	frames   uint64
-	lost     uint64 // packets of which a part was not seen
-	known    bool   // it began, or behaves, as HTTP/2
-	seen     time.Duration
-}
-
-// Frames of HTTP/2 (RFC 9113 6), and what of them is read.
-const (
-	frameHead     = 9
-	frameHeaders  = 1
-	frameReset    = 3
-	frameSettings = 4
-	frameLast     = 9 // CONTINUATION
-	frameLongest  = 1 << 14
-	flagAck       = 1
-	settingLimit  = 3 // SETTINGS_MAX_CONCURRENT_STREAMS
-	preface       = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-)
-
 // Bounds of what is followed.
 const (
 	maxMultiplexed = 256
 	maxStreams     = 4096
 	forgetAfter    = time.Minute
 	lookAfter      = 5 * time.Second // whether a connection that is silent for so long is still there
-	surely         = 6               // frames after which a connection that was not seen to begin is believed
 )
-
-// isFrame reports whether what a packet carries begins as a frame, or a connection, of HTTP/2.
-func isFrame(data []byte) bool {
-	const flags = 0xd2 // that no frame has
-	return len(data) >= frameHead && (string(data[:4]) == preface[:4] ||
-		data[0] == 0 && int(data[1])<<8|int(data[2]) <= frameLongest && data[3] <= frameLast && data[4]&flags == 0 && data[5]&0x80 == 0)
-}
 
 // take reads the data of a packet, of which whole says whether all of it is there.
 func (f *streams) take(from, to netip.AddrPort, data []byte, whole bool, at time.Duration) {
-	f.packets++
-	begins := len(data) >= len(preface) && string(data[:len(preface)]) == preface
-	c, fromClient := f.conn(from, to, begins)
+	begins := begins(data)
+	c, fromClient := f.conn(from, to, begins, at)
 	if c == nil {
 		return
 	}
 	c.seen = at
 	if begins {
+		f.many += c.beyond
 		*c = multiplexed{open: map[uint32]time.Duration{}, known: true, seen: at}
 		data = data[len(preface):]
 	}
-	for len(data) >= frameHead {
-		n := int(data[0])<<16 | int(data[1])<<8 | int(data[2])
-		kind, flags, id := data[3], data[4], binary.BigEndian.Uint32(data[5:])&(1<<31-1)
-		if n > frameLongest || kind > frameLast {
-			c.lost++
-			c.hidden(fromClient)
-			return
-		}
-		c.frames++
-		body := data[frameHead:]
-		if n > len(body) { // the rest is in packets that begin with no frame
-			if !whole {
-				c.lost++
-			}
-			c.hidden(fromClient)
-			return
-		}
-		if kind == frameHeaders && fromClient && !c.known && id > c.last && id <= c.replied {
-			// Nobody is answered before he asks: the other end is the client.
-			delete(f.conns, pair{from, to})
-			f.conns[pair{to, from}] = c
-			clear(c.open)
-			c.last, c.replied, c.answered, fromClient = c.replied, 0, 0, false
-		}
-		c.frame(kind, flags, id, body[:n], fromClient, at)
-		data = body[n:]
-	}
-	if len(data) > 0 || !whole {
-		c.lost++
-		c.hidden(fromClient)
-	}
-}
-
-// hidden notes that frames may follow which are not seen. Those of the server may be the
-// answers to all that is open.
-func (c *multiplexed) hidden(fromClient bool) {
-	if !fromClient {
-		clear(c.open)
-	}
-}
-
-func (c *multiplexed) frame(kind, flags byte, id uint32, body []byte, fromClient bool, at time.Duration) {
-	switch {
-	case kind == frameHeaders && fromClient && id%2 == 1 && id > c.last && len(c.open) < maxStreams:
-		c.open[id], c.last = at, id
-	case kind == frameHeaders && !fromClient:
-		c.replied = max(c.replied, id)
-		if _, is := c.open[id]; is {
-			c.answered++
-			delete(c.open, id)
-		}
-	case kind == frameReset:
-		delete(c.open, id)
-	case kind == frameSettings && !fromClient && flags&flagAck == 0:
-		for ; len(body) >= 6; body = body[6:] {
-			if binary.BigEndian.Uint16(body) == settingLimit {
-				c.limit = binary.BigEndian.Uint32(body[2:])
-			}
-		}
+	if c.read(data, whole, fromClient, at) {
+		delete(f.conns, pair{from, to})
+		f.conns[pair{to, from}] = c
 	}
 }
 
 // conn returns a connection and whether a packet of it is the client's. Of one that was not
 // seen to begin the client is taken to be the end with the higher port, as servers mostly
 // listen at low ones, until it is seen to be the other.
-func (f *streams) conn(from, to netip.AddrPort, begins bool) (c *multiplexed, fromClient bool) {
+func (f *streams) conn(from, to netip.AddrPort, begins bool, at time.Duration) (c *multiplexed, fromClient bool) {
 	if c := f.conns[pair{from, to}]; c != nil {
 		return c, true
 	}
 	if c := f.conns[pair{to, from}]; c != nil && !begins {
 		return c, false
 	}
-	if len(f.conns) >= maxMultiplexed {
+	if len(f.conns) >= maxMultiplexed && !f.makeRoom(at) {
+		f.full = true
 		return nil, false
 	}
 	key := pair{from, to}
@@ -171,26 +85,58 @@ func (f *streams) conn(from, to netip.AddrPort, begins bool) (c *multiplexed, fr
 	return c, fromClient
 }
 
-// flush tells of a second that is over: of connections to services of this host, and of its
-// own to services that nobody watches.
-func (f *streams) flush(o Options, now time.Duration, last bool, emit func(probe.Event)) {
-	if now-f.turn < time.Second && !last {
-		return
+// makeRoom forgets what only began once as HTTP/2 does.
+func (f *streams) makeRoom(now time.Duration) bool {
+	for key, c := range f.conns {
+		if !c.known && c.frames < surely && now-c.seen >= time.Second {
+			delete(f.conns, key)
+		}
 	}
-	f.turn, f.packets = now, 0
+	return len(f.conns) < maxMultiplexed
+}
+
+// read ends a reading of packets, of which lost were not read. It reports whether fewer
+// connections are to be followed from now on.
+func (f *streams) read(packets, lost int, now time.Duration) (lowered bool) {
+	if lost > 0 {
+		for _, c := range f.conns {
+			c.doubt()
+		}
+	}
+	lowered = f.share.read(packets+lost, lost > 0, f.full, now)
+	f.full = false
+	if lowered {
+		for key := range f.conns {
+			if !chosen(key.client, key.server, f.share.level) {
+				delete(f.conns, key)
+			}
+		}
+	}
+	return lowered
+}
+
+// flush tells of a second that is over: of connections to services of this host, and of its
+// own to services that nobody watches. It reports whether more connections are to be followed
+// from now on.
+func (f *streams) flush(o Options, now time.Duration, last bool, emit func(probe.Event)) (raised bool) {
+	if now-f.turn < time.Second && !last {
+		return false
+	}
+	f.turn = now
 	f.bury(now)
 	for key, c := range f.conns {
+		f.many, c.beyond = f.many+c.beyond, 0
 		if now-c.seen > forgetAfter {
 			delete(f.conns, key)
 			continue
 		}
 		mine := o.Local(key.server.Addr()) || !o.SentOnly && o.Local(key.client.Addr()) && !o.Watched(key.server.Addr())
-		sure := c.known || c.frames >= surely && c.last > 0
-		if mine && sure && c.last > 0 && 10*c.lost <= c.frames {
+		if mine && c.sure() && !c.doubted {
 			c.tell(o, key, now, emit)
 		}
-		c.answered = 0
+		c.answered, c.doubted = 0, false
 	}
+	return f.share.second(len(f.conns), now)
 }
 
 // bury forgets connections that are silent because they have ended: nobody waits for what was
@@ -234,11 +180,21 @@ func (c *multiplexed) tell(o Options, key pair, now time.Duration, emit func(pro
 	for _, at := range c.open {
 		oldest = min(oldest, at)
 	}
-	e := probe.Event{
-		At: now, Source: probe.Source{Host: o.Host, Name: sourceName}, Host: o.Host, Local: key.server, Remote: key.client,
-		Kind: probe.StreamsOpen, Count: uint64(len(c.open)), Value: (now - oldest).Seconds(),
-	}
+	e := o.event(probe.StreamsOpen, now)
+	e.Local, e.Remote = key.server, key.client
+	e.Count, e.Value = uint64(len(c.open)), (now - oldest).Seconds()
 	emit(e)
 	e.Kind, e.Count, e.Value = probe.StreamsAnswered, c.answered, float64(c.limit)
 	emit(e)
+}
+
+// missing says what was not followed.
+func (f *streams) missing() (out []*probe.Unsupported) {
+	if text := f.share.missing(); text != "" {
+		out = append(out, &probe.Unsupported{What: "streams", Reason: text})
+	}
+	if f.many > 0 {
+		out = append(out, &probe.Unsupported{What: "streams", Reason: fmt.Sprintf("%d were not followed: more than %d were open on one connection", f.many, maxStreams)})
+	}
+	return out
 }

@@ -3,6 +3,7 @@ package replies
 import (
 	"encoding/binary"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -45,6 +46,14 @@ func TestStreams(t *testing.T) {
 			packets: func(ask, answer func(...[]byte)) {
 				ask([]byte(preface), frame(frameHeaders, 5, 1, 1), frame(frameHeaders, 5, 3, 1))
 				ask(frame(frameReset, 0, 1, 0, 0, 0, 8))
+			},
+			open: 1, oldest: 2,
+		},
+		{
+			name: "the server goes away, and answers the first yet",
+			packets: func(ask, answer func(...[]byte)) {
+				ask([]byte(preface), frame(frameHeaders, 5, 1, 1), frame(frameHeaders, 5, 3, 1), frame(frameHeaders, 5, 5, 1))
+				answer(frame(frameGoAway, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0))
 			},
 			open: 1, oldest: 2,
 		},
@@ -141,6 +150,44 @@ func TestStreams(t *testing.T) {
 			answered.Kind != probe.StreamsAnswered || answered.Count != uint64(test.answered) || answered.Value != float64(test.limit) {
 			t.Errorf("%s: %+v", test.name, told)
 		}
+	}
+}
+
+// TestStreamsThatWereLost loses packets: what was open may have been answered, and nothing is
+// told of that second; how many streams there may be is known still.
+func TestStreamsThatWereLost(t *testing.T) {
+	client, server := netip.MustParseAddrPort("10.0.0.1:40000"), netip.MustParseAddrPort("10.0.0.2:9000")
+	o := Options{Host: "calc", Local: func(a netip.Addr) bool { return a == server.Addr() }, Watched: func(netip.Addr) bool { return true }}
+	f := &streams{share: newShare(0, 0, 0)}
+	f.take(client, server, append([]byte(preface), frame(frameHeaders, 5, 1, 1)...), true, 0)
+	f.take(server, client, frame(frameSettings, 0, 0, 0, settingLimit, 0, 0, 0, 64), true, 0)
+	if f.read(3, 0, 0) {
+		t.Error("3 packets were too many")
+	}
+	for !chosen(client, server, 1) { // it is to stay
+		client = netip.AddrPortFrom(client.Addr(), client.Port()+1)
+		f.take(client, server, append([]byte(preface), frame(frameHeaders, 5, 1, 1)...), true, 0)
+		f.take(server, client, frame(frameSettings, 0, 0, 0, settingLimit, 0, 0, 0, 64), true, 0)
+	}
+	if !f.read(3, 10, time.Second/2) {
+		t.Error("nothing changed after a loss")
+	}
+	var told []probe.Event
+	for at := time.Second; at <= 3*time.Second; at += time.Second {
+		f.flush(o, at, false, func(e probe.Event) { told = append(told, e) })
+		if at == time.Second && len(told) > 0 {
+			t.Errorf("of a second with a loss it tells %+v", told)
+		}
+		f.take(client, server, frame(frameHeaders, 5, uint32(at/time.Second)*2+1, 1), true, at+time.Second/2)
+		if f.read(1, 0, at+time.Second/2) {
+			t.Error("one packet was too many")
+		}
+	}
+	if len(told) != 4 || told[0].Count != 1 || told[0].Value != 0.5 || told[1].Value != 64 || told[2].Count != 2 || told[2].Value != 1.5 {
+		t.Errorf("%+v", told)
+	}
+	if m := f.missing(); len(m) != 1 || !strings.Contains(m[0].Reason, "1 of 2 at least") {
+		t.Errorf("it says %v", m)
 	}
 }
 

@@ -277,7 +277,7 @@ func events(log *runlog.Log) (out []report.Event, leftOut int) {
 	out = []report.Event{}
 	kept := map[probe.EventKind]int{}
 	for _, e := range log.Events {
-		if e.Kind == probe.LogLine || e.Kind == probe.TraceRead || e.Kind == probe.Answered || e.Kind == probe.StreamsOpen || e.Kind == probe.StreamsAnswered {
+		if e.Kind == probe.LogLine || e.Kind == probe.TraceRead || e.Kind == probe.Answered || e.Kind == probe.StreamsOpen || e.Kind == probe.StreamsAnswered || e.Kind == probe.StreamsShare {
 			continue // summed where they belong to failures
 		}
 		if e.Kind == probe.AddressHeld && (e.At < 0 || e.Reason == probe.HeldBefore) {

@@ -3,18 +3,21 @@ package hops
 import (
 	"math"
 	"net/netip"
+	"slices"
 
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report/runlog"
 )
 
-// Streams is what was seen of all HTTP/2 connections from one host to one address.
+// Streams is what was seen of all HTTP/2 connections from one host to one address. Where only a
+// share of the connections was followed, what was seen of those is divided by the share.
 type Streams struct {
 	Open        Track   // streams without an answer
-	Oldest      Track   // the age of the oldest of them, in seconds
+	Oldest      Track   // the age of the oldest that was seen, in seconds
 	Answered    Track   // streams a second whose answer began
 	Limit       float64 // streams that may be open at once on one connection; 0: not known
-	Connections int     // that were seen, at any time
+	Connections int     // at most at one time
+	Share       float64 // the smallest share of the connections that was followed; 1: all were
 }
 
 // between is a client's address and the address that it asks.
@@ -26,29 +29,41 @@ type between struct {
 // streams reads the events of HTTP/2 connections, by their ends.
 func streams(log *runlog.Log) map[between]*Streams {
 	out := map[between]*Streams{}
-	seen := map[[2]netip.AddrPort]bool{}
+	connections := map[between]*Track{}
+	shares := map[string]float64{} // by host
 	for _, e := range log.Events {
-		if e.Kind != probe.StreamsOpen && e.Kind != probe.StreamsAnswered {
+		switch e.Kind {
+		case probe.StreamsShare:
+			if e.Value > 0 && e.Value <= 1 {
+				shares[e.Host] = e.Value
+			}
+			continue
+		case probe.StreamsOpen, probe.StreamsAnswered:
+		default:
 			continue
 		}
 		key := between{e.Remote.Addr().Unmap(), netip.AddrPortFrom(e.Local.Addr().Unmap(), e.Local.Port())}
 		s := out[key]
 		if s == nil {
-			s = &Streams{}
-			out[key] = s
+			s = &Streams{Share: 1}
+			out[key], connections[key] = s, &Track{}
 		}
-		if ends := [2]netip.AddrPort{e.Local, e.Remote}; !seen[ends] {
-			seen[ends] = true
-			s.Connections++
+		of := 1.0 // connections that this one stands for
+		if share, known := shares[e.Host]; known {
+			of, s.Share = 1/share, min(s.Share, share)
 		}
 		at := e.At.Seconds()
 		if e.Kind == probe.StreamsAnswered {
-			s.Answered.put(at, float64(e.Count), false)
+			s.Answered.put(at, of*float64(e.Count), false)
 			s.Limit = max(s.Limit, e.Value)
 			continue
 		}
-		s.Open.put(at, float64(e.Count), false)
+		s.Open.put(at, of*float64(e.Count), false)
 		s.Oldest.put(at, e.Value, true)
+		connections[key].put(at, of, false)
+	}
+	for key, s := range out {
+		s.Connections = int(math.Round(slices.Max(append(connections[key].Value, 0))))
 	}
 	return out
 }

@@ -13,6 +13,7 @@ import (
 type Streams struct {
 	Connections float64
 	Limit       float64 // streams that may be open at once on one connection; 0: not known
+	Share       float64 // the smallest share of the connections that was followed; 1: all were
 	// Answered and AnsweredBefore are the streams a second whose answer began, now and before
 	// the failures; NaN where no streams were looked at.
 	Answered, AnsweredBefore float64
@@ -25,9 +26,10 @@ func streamsOf(asked []*hops.Peer, now, before []Span) *Streams {
 	if len(asked) == 0 || len(now) == 0 || slices.ContainsFunc(asked, func(p *hops.Peer) bool { return p.Streams == nil }) {
 		return nil
 	}
-	out := &Streams{Answered: math.NaN(), AnsweredBefore: math.NaN()}
+	out := &Streams{Share: 1, Answered: math.NaN(), AnsweredBefore: math.NaN()}
 	for _, p := range asked {
 		out.Connections += float64(p.Streams.Connections)
+		out.Share = math.Min(out.Share, p.Streams.Share)
 		out.Limit = math.Max(out.Limit, p.Streams.Limit)
 		out.Answered = hops.Sum(out.Answered, mean(between(p.Streams.Answered, now)))
 		out.AnsweredBefore = hops.Sum(out.AnsweredBefore, mean(between(p.Streams.Answered, before)))
@@ -99,6 +101,9 @@ func (b *Behind) silent() bool {
 // on each) to api:8080, the oldest open for 8 s, while later ones were answered".
 func (b *Behind) streamsText() string {
 	text := format.Counted(b.Requests, "stream") + " of " + format.Counted(b.Streams.Connections, "connection")
+	if b.Streams.Share < 1 { // estimated from a part of them
+		text = "about " + text
+	}
 	if b.Streams.Limit > 0 {
 		text += fmt.Sprintf(" (HTTP/2, %s at most on each)", format.Number(b.Streams.Limit))
 	} else {

@@ -71,6 +71,25 @@ func TestStreams(t *testing.T) {
 	}
 }
 
+// TestStreamsOfAShare has one of two connections followed: both have all streams in use, which
+// is twice what was seen.
+func TestStreamsOfAShare(t *testing.T) {
+	w := locked()
+	w.change("api", probe.RequestsUnread, 0)
+	w.change("api", probe.PeerConnections, 2)
+	w.change("api", probe.Awaiting, 2)
+	w.change("api", probe.AwaitingOldest, 0.008)
+	w.change("api", probe.AwaitingMedian, 0.008)
+	w.change("db", probe.Owed, 1)
+	w.change("db", probe.OwedOldest, 0.008)
+	w.log.Events = append(w.log.Events, probe.Event{Kind: probe.StreamsShare, Host: "db", Value: 0.5})
+	w.streams(64, 64, 50, 12)
+	way := follow(w)
+	if want := "share about 128 streams of 2 connections (HTTP/2, 64 at most on each) to db:5432"; way.Culprit == nil || way.Culprit.State != report.StandsPool || !strings.Contains(way.Text(), want) {
+		t.Errorf("%s\nwant: %s", way.Text(), want)
+	}
+}
+
 // TestStandingStreams has a hop that hangs keep subscriptions: streams that were asked for long
 // ago, and whose answer begins when there is something to tell. Nobody waits for those, and how
 // many streams there may be was not seen, as the connection is older than the run.
