@@ -17,7 +17,7 @@ import (
 	"github.com/rampload/rampload/report/format"
 )
 
-// DeadName returns which process ended and when.
+// DeadName returns the name of the process that ended, and the time in words.
 func (inquiry *Investigation) DeadName(h *Hypothesis) (name, at string) {
 	if d := FirstDeath(inquiry, h); d != nil {
 		return words.OrThe(d.Process), format.Seconds(d.At)
@@ -25,8 +25,8 @@ func (inquiry *Investigation) DeadName(h *Hypothesis) (name, at string) {
 	return "the process", format.Seconds(inquiry.At)
 }
 
-// needed estimates how much of a resource the highest load of the run needs: its
-// growth with load before the onset, carried on, with a fifth on top.
+// needed estimates how much of a resource the highest load of the run needs: a line through use and
+// load before the onset, extended to that load, plus a fifth. False where no line fits.
 func (inquiry *Investigation) needed(r *evidence.Resource) (float64, bool) {
 	if r == nil || inquiry.Onset.Status != evidence.Found {
 		return 0, false
@@ -51,6 +51,8 @@ func (inquiry *Investigation) needed(r *evidence.Resource) (float64, bool) {
 	return need, true
 }
 
+// LimitSeen adds to an advice the limit of the resource that ran out, or its peak, and the amount
+// that the highest load needs where that can be estimated.
 func (inquiry *Investigation) LimitSeen(h *Hypothesis, what string) string {
 	r := h.Lead
 	if r == nil {
@@ -67,8 +69,8 @@ func (inquiry *Investigation) LimitSeen(h *Hypothesis, what string) string {
 	return s + ")"
 }
 
-// IdleAdvice names the rest after which the server closes, where it was seen, and
-// who has to be quicker: the client, or the host that calls the next hop.
+// IdleAdvice names the idle time after which the server closes connections, where that was seen, and
+// says whose timeout must be shorter: the client's, or that of the host that calls the next hop.
 func (inquiry *Investigation) IdleAdvice(h *Hypothesis) []string {
 	then := "retry idempotent requests once on a reused connection"
 	after := ""
@@ -85,6 +87,7 @@ func (inquiry *Investigation) IdleAdvice(h *Hypothesis) []string {
 	return []string{"keep connections idle for less than the server does" + after, "behind a proxy, set each keep-alive timeout below that of the next hop; " + then}
 }
 
+// FileAdvice says to which value the limit of open files should go, or what leaks them.
 func (inquiry *Investigation) FileAdvice(h *Hypothesis) []string {
 	r := h.Lead
 	if r == nil {
@@ -115,13 +118,13 @@ func (inquiry *Investigation) FileAdvice(h *Hypothesis) []string {
 
 // fileLimit is the setting that raises a process' limit of open files.
 func fileLimit(process string, limit float64) string {
-	if process == "nginx" { // its workers set their own
+	if process == "nginx" { // its workers set their own limit
 		return fmt.Sprintf("worker_rlimit_nofile %.0f", limit)
 	}
 	return fmt.Sprintf("LimitNOFILE=%.0f", limit)
 }
 
-// needs says what the highest load of the run needs.
+// needs says in words that the highest load of the run needs an amount.
 func (inquiry *Investigation) needs(amount string) string {
 	verb := "needs"
 	if top := inquiry.Run.TopText(); strings.HasSuffix(top, "connections") {
@@ -130,8 +133,7 @@ func (inquiry *Investigation) needs(amount string) string {
 	return fmt.Sprintf("%s %s about %s", inquiry.Run.TopText(), verb, amount)
 }
 
-// PortAdvice counts the ports of closed connections, which hold theirs for a
-// minute.
+// PortAdvice says how many ports closed connections held: each holds its port for 60 s in TIME_WAIT.
 func (inquiry *Investigation) PortAdvice(h *Hypothesis) []string {
 	const more = "widen net.ipv4.ip_local_port_range, or add upstream or source addresses"
 	need, closed, held := inquiry.PortsHeld(h.Lead)
@@ -152,8 +154,8 @@ func (inquiry *Investigation) PortAdvice(h *Hypothesis) []string {
 	}
 }
 
-// ConntrackAdvice counts the entries of closed connections where they are what
-// fills the table.
+// ConntrackAdvice says how large a table the highest load needs, where entries of closed connections
+// fill it: an entry outlives its connection by up to 120 s.
 func (inquiry *Investigation) ConntrackAdvice(h *Hypothesis) []string {
 	const more = "raise net.netfilter.nf_conntrack_max (and its hash size), shorten its timeouts, or exempt this traffic (notrack)"
 	r := h.Lead
@@ -170,6 +172,7 @@ func (inquiry *Investigation) ConntrackAdvice(h *Hypothesis) []string {
 		more, format.Number(r.Limit), inquiry.needs(format.Number(format.RoundUp(each*inquiry.Run.MaxLoad()*evidence.EntryFor))))}
 }
 
+// MemoryAdvice says to which value the memory limit should go, or what leaks memory.
 func (inquiry *Investigation) MemoryAdvice(h *Hypothesis) []string {
 	const raise = "raise the memory limit, or bound what grows with load"
 	r := h.Lead
@@ -190,7 +193,7 @@ func (inquiry *Investigation) MemoryAdvice(h *Hypothesis) []string {
 	return out
 }
 
-// Unseen lists the sources that were not there, and would have told more.
+// Unseen lists the sources that were missing and would have told more.
 func (inquiry *Investigation) Unseen() []string {
 	var out []string
 	for _, h := range inquiry.Watchable() {
@@ -208,7 +211,7 @@ func (inquiry *Investigation) Unseen() []string {
 	return out
 }
 
-// WouldDecide says what would have settled an open question.
+// WouldDecide says what to watch or try so that the next run is decided.
 func (inquiry *Investigation) WouldDecide() []string {
 	var out []string
 	p := inquiry.Parts
@@ -256,8 +259,7 @@ func (h *Hypothesis) Advice(c *Investigation) []string {
 	return h.Rule.Advice(c, h)
 }
 
-// lookAt names where to look first: what the failures have in common, else whether they
-// come again.
+// lookAt says where to look first: at what the failures have in common, else whether they come again.
 func (inquiry *Investigation) lookAt() string {
 	if a := inquiry.Address; a != nil {
 		return fmt.Sprintf("look at what serves %s: the failures are of that address", a.Addr)
@@ -284,8 +286,8 @@ func (inquiry *Investigation) lookAt() string {
 	return "repeat the ramp: what happens again at the same load is caused by load"
 }
 
-// bySize says which responses fail by their size, or which request fails alone; empty
-// where neither does.
+// bySize names the size of responses above which requests fail, or the one request that fails alone;
+// empty for neither.
 func (inquiry *Investigation) bySize() string {
 	if s := inquiry.ByReceived; s != nil {
 		return fmt.Sprintf("what limits the size of responses on the way: those of %s bytes and more fail", format.Number(math.Round(s.Fails)))

@@ -13,15 +13,15 @@ import (
 	"github.com/rampload/rampload/report/format"
 )
 
-// Leaking is a climb that goes on at any load.
+// Leaking is the climb of a resource that goes on at any load.
 type Leaking struct {
 	evidence.Climb
-	Load float64 // at which it grew, requests per second; 0 where the load varied
+	Load float64 // constant load at which it grew, requests per second; 0 where the load varied
 }
 
-// Leak tells that what a cause ran out of grew steadily although the load did
-// not, or with all that was ever sent rather than with what was sent at the time:
-// then it runs out at any load, sooner or later.
+// Leak returns the climb of the resource that a hypothesis ran out of, where it is a leak. A leak
+// grows steadily at constant load, or with the total of requests sent rather than with the rate, so
+// that it reaches the limit at any load, sooner or later.
 func (inquiry *Investigation) Leak(h *Hypothesis) (Leaking, bool) {
 	r := h.Lead
 	if r == nil || r.Def.Cumulative || r.Def.Kind == probe.Utilisation {
@@ -31,7 +31,7 @@ func (inquiry *Investigation) Leak(h *Hypothesis) (Leaking, bool) {
 	if !ok || g.To-g.From < 5 || g.Value-g.Begin < 0.25*r.Peak {
 		return Leaking{}, false
 	}
-	// What only waits to be answered is given back: it is no leak.
+	// What requests in flight hold is given back once they are answered: that is no leak.
 	from, to := inquiry.Run.Window(g.From), inquiry.Run.Window(g.To)
 	waiting := (inquiry.Target.InFlight[to] - inquiry.Target.InFlight[from]) / (g.Value - g.Begin)
 	if r.Def.Unit == "bytes" {
@@ -46,8 +46,8 @@ func (inquiry *Investigation) Leak(h *Hypothesis) (Leaking, bool) {
 	}
 }
 
-// GrewUntilDeath says that the memory of a process had grown until it ended: a heap
-// of its own may have been full, which no limit of the system tells of.
+// GrewUntilDeath says that the memory of a process grew until it ended; empty where it did not. The
+// heap may have had a limit of its own, which no limit of the system shows.
 func (inquiry *Investigation) GrewUntilDeath(h *Hypothesis) string {
 	d := FirstDeath(inquiry, h)
 	if d == nil {
@@ -71,12 +71,11 @@ func (inquiry *Investigation) GrewUntilDeath(h *Hypothesis) string {
 	return ""
 }
 
-// growsWithTotal reports whether all that was sent up to a time tells a resource's
-// climb far better than the load of that time, or the requests and connections
-// that were open.
+// growsWithTotal reports whether the total of requests sent up to each time predicts a climb far
+// better than the load at that time, the requests in flight or the open connections do.
 func growsWithTotal(c *evidence.Case, r *evidence.Resource, g evidence.Climb) bool {
 	var value, total, load, inFlight, open []float64
-	sent, counted := 0.0, 0 // up to a window: runs last for days
+	sent, counted := 0.0, 0 // summed up window by window: runs may last for days
 	for i, t := range r.At {
 		w := c.Run.Window(t)
 		for ; counted <= w && counted < len(c.Target.Attempts); counted++ {
@@ -91,7 +90,7 @@ func growsWithTotal(c *evidence.Case, r *evidence.Resource, g evidence.Climb) bo
 		inFlight = append(inFlight, c.Target.InFlight[w])
 		open = append(open, c.Target.Open[w])
 	}
-	const clear = 0.95 // of the variance
+	const clear = 0.95 // share of the variance that the total must explain
 	left := 1 - evidence.Square(stat.Correlation(total, value, nil))
 	for _, other := range [][]float64{load, inFlight, open} {
 		if left > 0.25*(1-evidence.Square(stat.Correlation(other, value, nil))) {
@@ -101,7 +100,7 @@ func growsWithTotal(c *evidence.Case, r *evidence.Resource, g evidence.Climb) bo
 	return 1-left >= clear
 }
 
-// Leaks words a leak: what grew, how fast, and by how much a request.
+// Leaks says in words what leaks, how fast, and how much for each request.
 func (inquiry *Investigation) Leaks(h *Hypothesis, g Leaking) string {
 	each := ""
 	if sent := inquiry.SentBetween(g.From, g.To); sent > 0 {
@@ -114,7 +113,7 @@ func (inquiry *Investigation) Leaks(h *Hypothesis, g Leaking) string {
 	return fmt.Sprintf("%s grew by %s, %s: a leak, which reaches any limit at any load, sooner or later", evidence.Whose(h.Lead), grew, at)
 }
 
-// delays says how long a limit of another size would have lasted.
+// delays says how long another limit would have lasted.
 func (g Leaking) delays(limit float64) string {
 	switch {
 	case g.Slope <= 0 || limit <= g.Begin:
@@ -125,9 +124,10 @@ func (g Leaking) delays(limit float64) string {
 	return fmt.Sprintf("only delays it, to about %s after a start", format.Seconds((limit-g.Begin)/g.Slope))
 }
 
-// PortsHeld estimates how many local ports the highest load of the run needs
-// where every request takes one and leaves it in TIME_WAIT: what a request took
-// on the way to the limit, for as long as that lasts.
+// PortsHeld estimates how many local ports the highest load of the run needs where each request
+// leaves its port in TIME_WAIT: the ports that a request took on the way to the limit, times the
+// requests within one TIME_WAIT. closed is how many ports were in that state. ok is false where
+// ports did not run out that way.
 func (inquiry *Investigation) PortsHeld(r *evidence.Resource) (need, closed float64, ok bool) {
 	if r == nil || r.Metric.Name != probe.EphemeralPorts || r.Full == nil {
 		return 0, 0, false
@@ -143,7 +143,7 @@ func (inquiry *Investigation) PortsHeld(r *evidence.Resource) (need, closed floa
 		}
 	}
 	if closed < 0.5*r.Peak {
-		return 0, 0, false // they are held open, or the host's TIME_WAIT was not read
+		return 0, 0, false // open connections hold the ports, or the host's TIME_WAIT was not read
 	}
 	begin := math.NaN()
 	start := r.Full.At

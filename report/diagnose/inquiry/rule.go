@@ -5,7 +5,7 @@ import (
 	"github.com/rampload/rampload/report/diagnose/evidence"
 )
 
-// Leg says where on the way of a request a cause sits.
+// Leg is where on the way of a request a cause lies.
 type Leg uint8
 
 const (
@@ -14,105 +14,103 @@ const (
 	Path              // between the client and the first host
 )
 
-// Weight is what the answer to a clue adds to the logarithm of the odds of a
-// cause. An unknown answer adds nothing.
+// Weight is what the answer to a clue adds to the log odds of a cause (natural logarithm). An
+// unknown answer adds nothing.
 type Weight struct {
 	Clue    evidence.Clue
 	Yes, No float64
 }
 
-// Rule is one cause of the catalogue: which resource runs out, and which
-// observations speak for and against it. The order follows that in which causes
-// are told apart; scores decide, so that one missing source does not stop the
-// others from speaking.
+// Rule is one cause of the catalogue: which resource runs out, and which clues speak for and against
+// it. Clues add up to a score, so that a source that is missing does not silence the others. A
+// hypothesis is a rule at one hop. It is considered, then scored, and claimed where nothing forbids
+// that; else it is at most a candidate.
 type Rule struct {
 	Cause string
 	Leg   Leg
-	// gauges and counters date the cause: the resource that runs out, and the
-	// counters that move only when it has. Without them it is dated by nothing.
+	// Gauges and Counters date the cause: the metrics of the resource that runs out, and the counters
+	// that move only when it has run out. A rule without them has no time of its own.
 	Gauges   []string
 	Counters []string
 	Inferred bool // the limit shows only as a plateau of the gauges
-	// elimination: what is left when nothing that the serving process can run out of
-	// did. Unless it was watched, the cause is at most a candidate.
+	// Elimination: the cause is what remains when the serving process ran out of nothing. Unless the
+	// process was watched, the cause is at most a candidate.
 	Elimination bool
-	// rare is taken off where nothing measured it: kernels and defaults of today
-	// seldom let it happen.
+	// Rare is taken off the score where no resource of the rule was measured: today's kernels and
+	// defaults seldom let the cause happen.
 	Rare float64
-	// own: it is the serving process that ends connections. Unless something shows
-	// that its host sent the resets, and not the path, it is at most a candidate.
+	// Own: the serving process itself ends connections. Unless something shows that its host sent the
+	// resets, and not the path, the cause is at most a candidate.
 	Own bool
-	// told: where one of these is seen the kernel, or whoever answered, said what it did:
-	// nothing else need have been measured.
+	// Told: with one of these, a kernel or a service itself said what it did. Nothing else need have
+	// been measured.
 	Told []evidence.Clue
-	// turnsAway: something on the path answers for the serving host. Unless something
-	// shows that the host itself did not, it is at most a candidate.
+	// TurnsAway: something on the path answers in place of the serving host. Unless something shows
+	// that the host itself did not answer, the cause is at most a candidate.
 	TurnsAway bool
-	// strict: what ran out alone does not make the cause worth considering.
+	// Strict: a resource that ran out is not enough to consider the cause; one of Any is needed.
 	Strict bool
-	// elsewhere: where one of these is seen, what runs out need not be of the serving
-	// host, and its gauges that stayed low say nothing.
+	// Elsewhere: with one of these, the resource may be another host's. Gauges of the serving host
+	// that stayed low then say nothing.
 	Elsewhere []evidence.Clue
-	// any: at least one must be seen for the cause to be considered at all. Empty:
-	// one of the resources must have been measured.
+	// Any: one of these must be seen for the cause to be considered. Empty: one of the resources must
+	// have been measured.
 	Any []evidence.Clue
-	// must: none of these may be answered with no.
+	// Must: none of these may be answered with No.
 	Must []evidence.Clue
-	// Reached: it lets those wait that come to it; where requests stand before it, it does not.
+	// Reached: the cause makes requests wait that have reached the hop. Where requests stand before
+	// the hop, it does not apply.
 	Reached bool
-	// anyway: where one of these is seen, must is not asked for.
+	// Anyway: with one of these, Must does not apply.
 	Anyway []evidence.Clue
-	// proof: one of these must be seen, or the resource have run out (provenBy), for
-	// the cause to be claimed: few others can make it. Without, it is at most a candidate.
+	// Proof: one of these must be seen, or the resource have run out (ProvenBy), for the cause to be
+	// claimed: few other causes show them. Without, it is at most a candidate.
 	Proof    []evidence.Clue
 	ProvenBy Proving
-	// never: where one of these is seen the cause is out of the question, by physics:
-	// no weight of other evidence brings it back.
+	// Never: one of these makes the cause impossible, whatever else is seen.
 	Never []evidence.Clue
-	// unless: where one of these is seen the cause is not claimed: what is seen is not of
-	// its making.
+	// Unless: with one of these the cause is not claimed, as something else explains what is seen.
 	Unless []evidence.Clue
-	// anywhere: whoever ends connections may do it, on the path too; the tier is that of
-	// whoever sent the resets.
+	// Anywhere: a host or something on the path may be at fault; the tier is that of the sender of the
+	// resets.
 	Anywhere bool
-	// waits: it makes requests wait, so a hop whose requests wait for another is its
-	// victim and does not have it.
+	// Waits: the cause makes requests wait at its hop. A hop whose requests wait for another one is a
+	// victim, and does not have this cause.
 	Waits bool
-	// behind: it is always of a hop behind another, and its key has no prefix for that.
+	// Behind: the cause is always that of a hop behind another, so its key has no prefix.
 	Behind bool
-	// ends: the end of a process fits with it.
+	// Ends: the cause makes a process end, or follows from that.
 	Ends bool
-	// symptom: it says how a fault shows, and never why.
+	// Symptom: the cause says how a fault shows, and not why.
 	Symptom bool
 	Weights []Weight
-	// instead: where the first is seen it says what happened, and the others, which
-	// only hint at it elsewhere, add nothing.
+	// Instead: where the key is seen it says directly what happened. The clues listed with it are only
+	// hints at that, and add nothing.
 	Instead map[evidence.Clue][]evidence.Clue
-	// despite: where the first is seen, the others may be as they are: they do not
-	// speak against it.
+	// Despite: where the key is seen, the clues listed with it do not speak against the cause.
 	Despite   map[evidence.Clue][]evidence.Clue
 	Mechanism report.Mechanism
-	// tells: what an experiment makes of failures of the cause, where that is known: it
-	// tells the cause from its neighbours.
+	// Tells: what an experiment does to the failures of the cause, where that is known. It tells the
+	// cause from similar ones.
 	Tells map[Experiment]Outcome
-	// advice says what to check or change, with the value seen and, where it can be
-	// computed, the value needed.
+	// Advice says what to check or change, with the value seen and, where it can be computed, the
+	// value needed.
 	Advice func(c *Investigation, h *Hypothesis) []string
-	// says completes "…: " in a sentence about what happened.
+	// Says is what happened, as a clause for a sentence.
 	Says string
-	// accepted is what the cause means where transactions are counted that were accepted at
-	// once and done later; nil: what it means for requests.
+	// Accepted is what the cause means for transactions that are accepted at once and done later; nil:
+	// the same as for requests.
 	Accepted *Accepted
-	// place is where the cause lives, whatever the hop; empty: by its leg.
+	// Place is the tier of the cause, whatever the hop; empty: by Leg.
 	Place report.Tier
 }
 
-// Accepted is what a cause means for transactions that are accepted at once and done later.
-// Its advice for requests does not hold for them.
+// Accepted is what a cause means for transactions that are accepted at once and done later. The
+// rule's advice, which is for requests, does not apply to them.
 type Accepted struct {
 	Tier      report.Tier
 	Mechanism report.Mechanism
-	Says      string // empty: as of requests
+	Says      string // empty: the rule's own
 }
 
 // OfAccepted returns the rule as it reads for transactions that are accepted and done later.
@@ -128,18 +126,17 @@ func (r Rule) OfAccepted() Rule {
 	return r
 }
 
-// The strengths of what is seen, in the logarithm of the odds. There are few, so that
-// none is fitted to a run.
+// The strengths of clues, in log odds. There are only three, so that none can be fitted to a run.
 const (
 	Proves = 5.0
 	Strong = 2.5
 	Weak   = 1.0
 )
 
-// Opposite is the strength of what speaks against a cause.
+// Opposite returns the strength of a clue that speaks against a cause.
 func Opposite(strength float64) float64 { return -strength }
 
-// Proving is what else proves a cause than what was seen.
+// Proving is what proves a cause besides the clues in Proof.
 type Proving uint8
 
 const (
@@ -147,7 +144,7 @@ const (
 	RanOut         // its resource was measured at its limit, or its counter moved
 )
 
-// Explained returns the clues that one of such a map explains.
+// Explained returns the clues that are listed with a key that was seen, in a map such as Rule.Instead.
 func Explained(others map[evidence.Clue][]evidence.Clue, f *evidence.Facts) map[evidence.Clue]bool {
 	out := map[evidence.Clue]bool{}
 	for by, clues := range others {
@@ -160,14 +157,14 @@ func Explained(others map[evidence.Clue][]evidence.Clue, f *evidence.Facts) map[
 	return out
 }
 
-// Kind is what a cause key says less precisely.
+// Kind is the tier and the mechanism of a cause key.
 type Kind struct {
 	Rule      string // the key without the prefix of an inner hop
 	Tier      report.Tier
 	Mechanism report.Mechanism
 }
 
-// Tier returns where a cause lives; inner: of a hop behind the first.
+// Tier returns where a cause lives. inner is set for a hop behind the first.
 func (r Rule) Tier(inner bool) report.Tier {
 	switch {
 	case r.Place != "":

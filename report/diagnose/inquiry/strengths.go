@@ -2,12 +2,12 @@ package inquiry
 
 import "math"
 
-// Strengths replaces the strengths of what is seen by others, to measure what they are
-// worth. The zero value leaves them as they are.
+// Strengths replaces the three strengths of clues by others, to measure how much the verdicts
+// depend on them. The zero value replaces nothing.
 type Strengths struct{ Proves, Strong, Weak float64 }
 
-// Of returns what a weight is then. One that is no strength, or several times one, but was
-// set by hand stays.
+// Of returns a weight with its strength replaced. A weight that is neither a strength nor twice
+// Proves stays as it is.
 func (s Strengths) Of(weight float64) float64 {
 	if s == (Strengths{}) {
 		return weight
