@@ -5,7 +5,7 @@ import (
 	"math"
 )
 
-// truth is what an observation says. Not observed is not "no".
+// truth is the answer to a clue. The zero value is Unknown: what was not observed is not "no".
 type truth int8
 
 const (
@@ -14,10 +14,11 @@ const (
 	Yes     truth = 1
 )
 
-// Clue is one question to the record whose answer bears on causes.
+// Clue is one yes-or-no question to the recording of a run. Its answer speaks for or against causes.
 type Clue int
 
-// The clues, by where they are seen.
+// The clues, by where they are seen. Clues about processes, queues and answers are asked of each hop;
+// "this hop" is that hop.
 const (
 	// The faults.
 	MostlyResets Clue = iota
@@ -26,14 +27,14 @@ const (
 	SomeEOF
 	SomeRefused
 	OnlyTimeouts
-	WaitedInVain // timeouts of the client or of a gateway, for answers
+	WaitedInVain // most failures are timeouts of the client or of a gateway, waiting for an answer
 	SomeTimeouts
 	BadGateway // most failures are 5xx over connections without any fault
 	GatewayTimeout
 	RateStatus // 429
 	ShedStatus // 503
 	ShedAtOnce // 503, without a wait
-	OwnError   // 500: the answering process could not do its work
+	OwnError   // 500: the process that answered failed
 	EarlyStatus
 	SlowRequest // 408
 	StreamResets
@@ -41,7 +42,7 @@ const (
 	TlsFaults
 
 	// The phase and the connection.
-	InnerMatch // resets behind the proxy fell together with the failures
+	InnerMatch // resets behind the proxy came at the times of the failures
 	InDial
 	DialResets // resets, not refusals, in answer to a handshake
 	DialTimeouts
@@ -50,16 +51,16 @@ const (
 	InWrite
 	InAwait
 	InBody
-	StillComing // responses that were given up went on arriving: a queue held them
-	SlowBody    // broken responses had taken longer than whole ones do at light load
+	StillComing // bytes of responses went on arriving after these were given up: a queue on the way held them
+	SlowBody    // broken responses had taken longer than complete ones do at light load
 	ReusedOnly
 	FreshOnly
-	IdleGap   // only connections that had rested longer than some time
-	IdleTight // and hardly longer
+	IdleGap   // only connections fail that had been idle longer than some time
+	IdleTight // and they had been idle hardly longer than that
 	Retransmitted
-	GapUnfilled // segments came in, but what was before them never did
-	SameServed  // the very request that fails is often answered from the onset on as well
-	Forgotten   // connections that timed out were no longer known to the serving kernel
+	GapUnfilled // segments arrived, but those before them never did
+	SameServed  // the request that fails is also often answered well since the onset
+	Forgotten   // the serving kernel no longer knew the connections that timed out
 	ClosedLate  // connections were closed without a response after a long wait
 	Loopback
 	PoolFull
@@ -67,23 +68,23 @@ const (
 	// The course over load and time.
 	RisesWithLoad
 	ConstantShare
-	ExcessFails // what succeeds stays constant
-	AllFail     // nothing at all succeeds from soon after the onset on
-	HeldOff     // everything is refused from then on, after the same long wait
-	Cliff       // hardly anything succeeds from the onset on, and failures come at once
+	ExcessFails // the rate of successes stays constant, and what exceeds it fails
+	AllFail     // nothing succeeds any more, from soon after the onset
+	HeldOff     // since the onset everything is refused, after the same long wait
+	Cliff       // since the onset hardly anything succeeds, and failures come without a wait
 	LatencyFirst
-	Queued          // from the onset on what succeeds waits longer: there is a queue before what is full
-	ServedMeanwhile // when attempts began to wait in vain, others were answered as ever
-	Blackout        // for a while nothing at all was answered
+	Queued          // since the onset successes take longer: there is a queue before what is full
+	ServedMeanwhile // when attempts began to time out, others were still answered as before
+	Blackout        // for a while nothing was answered
 	NearTimeout
 	AtOnce
 	InBursts
-	AbortedAtOnce // a process that lives on aborted what was open, at one instant
-	MarkedDown    // spells of 5xx began just when hosts behind had reset a connection
-	RestingLoad   // the load comes in bursts and lets connections rest
-	PeerCloses    // the other end also closed connections that rested, in good order
-	Crowded       // many requests were in flight when it began
-	QueueTimeout  // refusals all took the same long time
+	AbortedAtOnce // a process that lives on aborted its open connections at one instant
+	MarkedDown    // spells of 5xx began just after a host behind had reset a connection
+	RestingLoad   // the load comes in bursts and leaves connections idle between them
+	PeerCloses    // the other end also closed idle connections in good order (FIN)
+	Crowded       // many requests were in flight at the onset
+	QueueTimeout  // all refusals took the same long time
 	ConnectionsCapped
 	WentAway // the port refused connections for a while, and answered again
 
@@ -100,25 +101,24 @@ const (
 	StrayReset
 	BothEnds
 	PathTTL
-	SameTTL // resets came with the TTL of the connection: from the host itself
+	SameTTL // resets had the TTL of the connection's other packets: they came from the host itself
 	ForgedPacket
 	LivePacket
-	Relayed // live sockets aborted that are not the serving host's: something between ends connections itself
+	Relayed // live sockets that are not the serving host's were aborted: something between ends connections itself
 
-	// What kernels themselves say they did with packets, as often as it takes to
-	// explain the failures.
-	FilterBeside    // a filter began to drop what a watched host sends another, on no connection of the target
-	NotForwarded    // a host on the way, which the next one's packets came to, does not pass them on
-	FilterDropped   // a rule of netfilter dropped them
-	TrackingDropped // connection tracking had no room
-	InsertFailed    // so for each failed request, though its table had: there was no port to translate to
-	ReverseDropped  // the way back to the sender is another one
-	TooBigDropped   // too big for the way on, or the word of that was dropped
-	QueueDropped    // a listener of the serving host had no room
-	PathRejected    // a REJECT rule between client and service reset connections
-	HostRejected    // a REJECT rule on the serving host did
-	AcceptedLate    // connections that had come up waited for the process
-	ReadLate        // what had come in waited for the process
+	// What kernels say they did with packets. Yes: often enough to explain the failures.
+	FilterBeside    // a filter began to drop packets between two watched hosts, on no connection of the target
+	NotForwarded    // a host on the way received packets for the next one and did not forward them
+	FilterDropped   // a netfilter rule dropped packets
+	TrackingDropped // connection tracking dropped packets, as its table was full
+	InsertFailed    // connection tracking dropped packets of each failed request, though its table had room: no port was left to translate to
+	ReverseDropped  // the reverse path filter dropped packets
+	TooBigDropped   // packets were too big for the next link, or the ICMP message that says so was dropped
+	QueueDropped    // a queue of a listener on the serving host was full
+	PathRejected    // a REJECT rule on a host between client and service reset connections
+	HostRejected    // a REJECT rule on the serving host reset connections
+	AcceptedLate    // connections that had come up waited for the process to accept them
+	ReadLate        // data that had arrived waited for the process to read it
 
 	// Processes.
 	Died
@@ -127,26 +127,26 @@ const (
 	DiedAtLoad
 	WorkersDied
 	LeftInOrder  // processes ended with exit status 0
-	Killed       // somebody sent processes SIGKILL, and it was not for memory
+	Killed       // processes were sent SIGKILL, and not for lack of memory
 	Retired      // processes left in good order while others of their name stayed
-	DiedOfItself // by a fault or with an error, not by somebody's signal
-	Terminated   // somebody asked processes to end (SIGTERM)
-	GoneForGood  // nothing took the place of what ended
+	DiedOfItself // processes ended by a fault or with an error, not by a signal sent to them
+	Terminated   // processes were asked to end (SIGTERM)
+	GoneForGood  // no process took the place of those that ended
 	HungBefore
 	OutOfMemory
-	Thrashing // memory was full, and tasks waited for it
+	Thrashing // memory was full, and threads waited for it (pressure)
 
 	// Counters and limits of the serving host.
 	Overflowed
-	OverflowsCover // as often as connections failed to come up
+	OverflowsCover // queues overflowed as often as connections failed to come up
 	Embryonic
 	AbortTimeouts
 	LostRetransmits
 	SynsLost
-	Vanished // handshakes got no answer, and no queue of the serving host had dropped them
+	Vanished // handshakes got no answer, and no queue of the serving host dropped them
 	RetransAlways
-	RetransBegan // they began with the failures, at a load at which there had been none
-	LinkDropped  // network interfaces dropped packets just when it began
+	RetransBegan // retransmissions began with the failures, at a load that had had none before
+	LinkDropped  // network interfaces dropped packets at the onset
 	ConntrackInvalid
 	DescriptorsFull
 	Reserved // accepting stopped when only a reserve of descriptors was left
@@ -154,12 +154,12 @@ const (
 	ProcessorFull
 	ProcessorBusy // of the serving process itself
 	ConntrackFull
-	ConntrackFlat // it stopped growing far below its limit, when it began
+	ConntrackFlat // the table of tracked connections stopped growing at the onset, far below its limit
 	QueueFull
-	UnixQueueFull // of a Unix socket, which no counter tells of
+	UnixQueueFull // the accept queue of a Unix socket was full; no kernel counter shows that
 	CloseWaitRises
 	UpstreamIdle
-	PassedOn         // what the next host receives goes on growing with the load
+	PassedOn         // the traffic that reaches the next host goes on growing with the load
 	KnownProxy       // a process of the hop is known to pass requests on
 	UnreadThroughout // closed with unread data at every load, by a service that lacked nothing
 	PortsFull        // no local port was left towards the next hop
@@ -167,100 +167,100 @@ const (
 	Stolen           // the hypervisor took the processor away
 
 	// What was said.
-	Answered           // nearly all failures are statuses, over connections that lived on: somebody answered
-	Unbroken           // no connection ended under a request or at rest
-	RefusedAll         // refusals only, and hardly any other fault: nobody listened
+	Answered           // nearly all failures are statuses, on connections that stayed open: some service answered
+	Unbroken           // no connection ended, under a request or idle
+	RefusedAll         // nearly all faults are refusals: nothing listened
 	NeverTaken         // not one connection came up in the whole run
 	CertificateRefused // this side did not accept the certificate
 	AlertTold          // the other side ended handshakes with a TLS alert
-	AlertMismatch      // so, because it offers no version, cipher or protocol that this side does
-	NameUnknown        // the name has no address, or nobody says which
-	AddressAway        // one of several addresses takes no connection, the others do
-	AddressMoved       // the address went to another machine when it began
-	AddressLeft        // its host gave up the address that others go on asking, and nobody was seen to have it since
-	AddressTaken       // so, and somebody else answers there
-	AddressStale       // this hop goes on asking an address that the next one gave up, and somebody else answers there
-	AddressContested   // two machines have the address, and it went from one to the other when it began
+	AlertMismatch      // the alert says that the ends have no version, cipher or protocol in common
+	NameUnknown        // the name has no address, or no name server answers
+	AddressAway        // one of several addresses accepts no connection, and the others do
+	AddressMoved       // the address moved to another machine at the onset
+	AddressLeft        // this hop's host gave its address up while others go on asking it, and no host was seen to have it since
+	AddressTaken       // this hop's host gave its address up, and another machine answers there
+	AddressStale       // this hop goes on asking an address that the next hop gave up, and another machine answers there
+	AddressContested   // two machines have the address, and packets for it went from one to the other at the onset
 	TooLarge           // 413, 414, 431
 	Unauthorized       // 401, 403
-	SteadyAge          // connections break at one age
-	OutlastsLoad       // failures go on far below the load at which they began
+	SteadyAge          // connections break at the same age
+	OutlastsLoad       // failures go on at loads far below that of the onset
 	RetriesAdd         // retries were a large part of what was sent
 
 	// Where requests stand.
-	Idle        // neither processor nor disk nor a queue is busy on the hop, and it owes answers
-	StandsStill // nothing at all was answered from the onset to the end, and the process lived on
-	OnDisk      // tasks waited for disks
-	Starved     // ready, and without processor
-	Paused      // all requests stood still again and again, and then were answered at once
+	Idle        // the hop owes answers, and neither its processor nor its disks nor a queue is busy
+	StandsStill // from the onset to the end nothing was answered, and the process lived on
+	OnDisk      // threads waited for disks
+	Starved     // threads were ready and had no processor
+	Paused      // all requests stood still repeatedly, and then were answered all at once
 
-	// Where the waiting ends, followed from hop to hop. The first says that a hop is a
-	// victim: its requests wait for the next one.
+	// Where the waiting ends, followed from hop to hop (package waiting). WaitsBehind says that a hop is
+	// a victim: its requests wait for the next one. The others say where requests stand at the culprit.
 	WaitsBehind
-	StandsInside      // read, and not answered, and nothing runs
-	StandsStuck       // so, and none of them is ever answered
-	StandsQueued      // not accepted or not read, while all that could serve them are busy inside
-	StandsCapped      // not accepted, beyond a number of connections that few threads hold
-	StandsPooled      // on one of a fixed number of connections to the next hop
-	PoolRests         // so, and nothing is asked on them: who holds them does nothing with them
-	FewerPlaces       // it has fewer connections to what each request asks than requests inside, and most of them rest
-	SessionsOpen      // the sessions of those connections are idle in transactions
-	ProxyPooled       // so, at a proxy, which has no other use for them
-	StandsUnprocessed // ready, and without processor
-	OthersUse         // so, and it uses little of it itself: others do
+	StandsInside      // inside: read and not answered, while its threads are asleep
+	StandsStuck       // inside, and none is answered any more
+	StandsQueued      // not accepted or not read, while all threads that could serve them are busy inside
+	StandsCapped      // not accepted, beyond a limit on connections: few threads have many of them
+	StandsPooled      // waiting for one of a fixed number of connections to the next hop
+	PoolRests         // waiting for such a connection, though nothing is asked on them: their holder does nothing with them
+	FewerPlaces       // it has fewer connections to the next hop than requests inside, and most of them are idle
+	SessionsOpen      // the database says that the sessions of those connections are idle in transactions
+	ProxyPooled       // waiting for such a connection at a proxy, which has no other use for connections
+	StandsUnprocessed // threads were ready and had no processor
+	OthersUse         // ready and without processor, while it uses little processor itself: others take it
 	StandsOnDisk
 	StandsStopped   // the process does not run at all
-	StandsUnwatched // at somebody behind whom nobody watches
+	StandsUnwatched // at a hop behind it that nobody watches
 	StandsBetween   // between this hop and the next
-	StandsDelayed   // so, and what is under way there takes long: it is not lost
+	StandsDelayed   // between this hop and the next, where packets take long and are not lost
 	FileLocked      // its threads wait for a lock on a file
-	OutputBlocked   // its threads write into a pipe or socket of the machine that nobody empties
-	LockedStore     // so, and it is a store, which ends its sessions itself where they wait for each other
-	StoreStands     // a database that has locks does nothing, and answers hardly anything: its sessions wait for something that they do not say
-	SaysLocked      // its processes say of themselves that they wait for a lock
-	EndedBeside     // a process of another hop ended just before it, and nothing took its place
-	CutOff          // those before it had connections to it, and have none any more, and requests wait for one
-	AskedByService  // it is asked by a service that is no proxy: what stands there is not the application itself
-	AsksItself      // it waits for one before it, which waits for it
-	SynsArrived     // connections that do not come up had reached the next hop's kernel, which holds them half open
-	StandsUnreached // connections from this hop to the next do not come up at all
-	StandsNewOnly   // most new connections to the next do not come up, and what came up is answered as ever
-	CallersSend     // what this hop has begun to read has not come in completely: it waits for its callers
-	NothingWaited   // what was refused was refused at once, and what was served took no longer than ever
+	OutputBlocked   // its threads write into a pipe or local socket that nobody reads
+	LockedStore     // its sessions wait for locks, and it is a store, which detects deadlocks itself and ends one of them
+	StoreStands     // a database with locks does nothing and answers hardly anything: its sessions wait for something that they do not tell
+	SaysLocked      // its processes say that they wait for a lock
+	EndedBeside     // a process of another hop ended just before the onset, and no other took its place
+	CutOff          // the hop before had connections to it and has none any more, while requests wait for one
+	AskedByService  // a service that is no proxy asks it: so it is a dependency, and not the application
+	AsksItself      // it waits for a hop before it, which waits for it
+	SynsArrived     // the next hop's kernel has got the connections that do not come up, and holds them half open
+	StandsUnreached // no connection from this hop to the next comes up
+	StandsNewOnly   // most new connections to the next hop do not come up, and those that did are answered as before
+	CallersSend     // requests that this hop has begun to read are incomplete: it waits for its callers
+	NothingWaited   // requests were refused without a wait, and those served took no longer than before
 
-	// How far requests got that failed at once, told from the traffic of every hop.
-	Came          // they came to this hop
-	TurnedAway    // this hop answered them itself, and did not even try to ask the next
-	TriedInVain   // this hop tried to ask the next for each of them, and got no connection
-	NotAsked      // they did not come to this hop, and nobody tried
-	AnsweredOther // this hop, which asks nobody, answered them, with more or less than it answers others
-	EndsThem      // this hop's host ended a connection for each of them, and none for others
-	RefusedEarly  // connections to this hop were ended in their greeting, before anything was asked
-	CallerEnds    // the hop before ended a connection to this one itself for each failed request, after an answer
-	CallerEndsAll // so, for whatever it was asked, from then on
-	RefusesAnswer // this proxy does not take answers of the next hop: it ends connections after them, or they were no errors
+	// How far requests got that failed without a wait, by the traffic of each hop.
+	Came          // the failed requests came to this hop
+	TurnedAway    // this hop answered them itself, without trying to ask the next
+	TriedInVain   // this hop tried to connect to the next for each of them, and failed
+	NotAsked      // they did not come to this hop, and the hop before did not try
+	AnsweredOther // this hop asks nobody, and answered them with larger or smaller answers than others
+	EndsThem      // this hop's host ended a connection for each of them, and none for other requests
+	RefusedEarly  // connections to this hop were ended during their greeting, before a request
+	CallerEnds    // for each failed request the hop before closed its connection to this one, after an answer
+	CallerEndsAll // since the onset the hop before closes its connections to this one, for any request
+	RefusesAnswer // this proxy refuses answers of the next hop: it closes connections after them, or they were no errors
 	TLSHop        // this hop speaks TLS, by its port
-	ErrsItself    // the first service behind proxies answered what failed, in another size than usual
-	SteadyRate    // just as many requests a second were let through, second by second, whatever was offered
-	Unanswered    // no host on its network answers for the address that is asked
+	ErrsItself    // the first service behind the proxies answered the failed requests, with answers of another size than usual
+	SteadyRate    // the same number of requests passed in every second, whatever load was offered
+	Unanswered    // no host on the network has the address that is asked (ARP, neighbour discovery)
 	FreshBehind   // every request to this hop has a connection of its own
-	HeldFlat      // connections to this hop stopped growing when requests began to fail, and new ones go on coming
-	OutOfUse      // nearly nothing was served, at once: the next hop is not asked any more
-	TroubleBefore // and before that it had been in trouble
-	TroubleLasts  // and it is in trouble still whenever it is asked
-	NoTrouble     // and it is watched, and had been in none
-	LateOut       // this hop is what others stopped asking, for it answers late
-	FailingOut    // this hop is what others stopped asking, for it answers with errors
-	Replied       // this hop is the deepest that answered failed requests with errors, read on the wire
-	AnswersLate   // this proxy gave up requests that the next hop did answer, a while later
-	RestingEnds   // this hop ended few connections, in a load that lets them rest, and nothing else is amiss
-	StoreHop      // it is a database or another store, which has a number of connections and no rate
+	HeldFlat      // connections to this hop stopped growing when requests began to fail, while new ones go on arriving
+	OutOfUse      // hardly anything was served, and without a wait: this hop does not ask the next any more
+	TroubleBefore // the next hop had failed before that
+	TroubleLasts  // the next hop still fails whenever it is asked
+	NoTrouble     // the next hop is watched, and had not failed before
+	LateOut       // others stopped asking this hop because it answers late
+	FailingOut    // others stopped asking this hop because it answers with errors
+	Replied       // this hop is the deepest whose error answers to failed requests were read on the wire
+	AnswersLate   // the next hop answered requests after this proxy had given them up
+	RestingEnds   // this hop ended a few connections, under a load that leaves them idle, and nothing else is wrong
+	StoreHop      // it is a database or another store: it limits connections, and no rate
 
-	// What answers to failed requests say, in words that known software chose for that.
-	SaysFull         // a service behind takes no more connections
-	SaysPool         // a pool of whoever wrote it has no place left
-	SaysSlots        // whoever wrote it takes no more connections
-	SaysQueue        // a queue before what stands behind is full
+	// What answers and logs say, in the wordings of known software (package says).
+	SaysFull         // a service behind accepts no more connections
+	SaysPool         // the writer's pool is exhausted
+	SaysSlots        // the writer accepts no more connections
+	SaysQueue        // the queue before the next hop is full
 	SaysFiles        // no file descriptor was left
 	SaysPorts        // no local port was left
 	SaysMemory       // no memory was left
@@ -268,70 +268,71 @@ const (
 	SaysFileAccess   // the file system refused what was asked of it
 	SaysLocking      // transactions waited for each other
 	SaysUnknownName  // a name was not found
-	SaysAway         // nobody listens behind
-	SaysEnds         // those before it say that it ended connections instead of answering
-	SaysBrokenBehind // a connection to what stands behind broke
+	SaysAway         // nothing listens at the next hop
+	SaysEnds         // its callers say that it closed connections instead of answering
+	SaysBrokenBehind // a connection to the next hop broke
 	SaysRate         // a rate is exceeded
 	SaysCredentials  // credentials are refused
-	SaysBig          // it is too large
-	SaysStoreFull    // a store behind has reached the memory that it may use
-	SaysReadOnly     // what is behind may not be written to
-	SaysIdentifiers  // a sequence or a column holds no higher number
+	SaysBig          // the request is too large
+	SaysStoreFull    // a store behind has reached its memory limit
+	SaysReadOnly     // a store behind is read-only
+	SaysIdentifiers  // the type of a sequence or column holds no higher number
 	SaysSlowReader   // a broker gave up a client that reads too slowly
 	SaysSchema       // a table or column is not as expected
-	SaysForbidden    // the right to do it is missing
-	SaysCertificate  // a certificate is not accepted, or was not shown
-	SaysMismatch     // two ends have no version, cipher or protocol of TLS in common
+	SaysForbidden    // the user lacks the right
+	SaysCertificate  // a certificate was not accepted, or none was sent
+	SaysMismatch     // the ends have no TLS version, cipher or protocol in common
 	SaysWorkers      // no worker or thread is free
-	SaysTracking     // the table of tracked connections is full
-	SaysBacklog      // the queue of connections that nobody accepted is full
-	SaysException    // code failed
+	SaysTracking     // the connection tracking table is full
+	SaysBacklog      // an accept queue is full
+	SaysException    // code failed: a panic, a stack trace, an uncaught exception
 	SaysShort        // a response was shorter than announced
-	SaysStarting     // what is behind is starting, stopping or loading
-	SaysSlow         // an answer from behind did not come in time
-	SaysKilled       // a worker was ended because it did not answer
-	SaysCrashed      // a process ended by a fault
-	SaysBadAnswer    // an answer from behind was not taken
+	SaysStarting     // the next hop is starting, stopping or loading
+	SaysSlow         // an answer of the next hop did not come in time
+	SaysKilled       // a worker was killed because it did not answer
+	SaysCrashed      // a process crashed
+	SaysBadAnswer    // an answer of the next hop was not accepted
 	SaysLate         // a store is busy with one command, or gave up one that took too long
-	NamesAway        // it looks up names for others, and its process ended
-	LoopHeld         // its one event loop is held, and takes and reads nothing meanwhile
-	AskedMore        // more comes to it for each request that the client sends than did before
-	Multiplied       // most of what it works on nobody waits for any more, and it is asked again and again
-	SaysUnreached    // those before it say that connections to it did not come up in time, or that there is no way
-	OwnRule          // its own log says of most failed requests that a rule of its own refused them
-	WroteStatus      // most failures are statuses, and it was this hop that wrote them
-	RetryAsked       // it may be tried again after a while: a policy
-	ShortBody        // responses announce more than they bring, again and again the same
-	BigRequests      // requests above a size fail, those below it do not
-	BigResponses     // requests with responses above a size fail, others do not
-	BigUnacked       // what is large was sent again and again, and never acknowledged
+	NamesAway        // it resolves names for others, and its process ended
+	LoopHeld         // its one event loop is held in a call, and accepts and reads nothing
+	AskedMore        // more requests come to it for each that the client sends than before
+	Multiplied       // most requests that it works on were given up by the callers, which ask again
+	SaysUnreached    // its callers say that connections to it did not come up in time, or that there is no route
+	OwnRule          // its own log says of most failed requests that one of its rules refused them
+	WroteStatus      // most failures are statuses, and this hop wrote them
+	RetryAsked       // the answers ask to retry later (Retry-After): a policy
+	ShortBody        // responses are shorter than they announce, by the same length again and again
+	BigRequests      // requests above a size fail, and those below do not
+	BigResponses     // requests with responses above a size fail, and others do not
+	BigUnacked       // large requests were retransmitted and never acknowledged
 
-	// What the API server of a cluster told of pods.
+	// What the API server of a Kubernetes cluster says about pods.
 	PodsKilled  // a container was killed for memory
-	PodsOut     // pods that ran on were taken out of service
+	PodsOut     // pods were taken out of service, and ran on
 	PodsUpdated // a rolling update ended pods
-	PodsEvicted // nodes ended pods
-	ProbeKilled // a container was ended because its liveness probe failed
+	PodsEvicted // nodes evicted pods
+	ProbeKilled // a container was killed because its liveness probe failed
 
-	// What happened when faults began, and to what.
-	NobodyListens // the kernel of an inner hop refused for a listener that is not there
-	DroppedInPart // a filter dropped some packets of connections whose others pass: it loses them
-	LastWords     // a process that ended said just before what it lacked: its end follows from that
-	Reloaded      // its processes were replaced in good order just before, once
-	InTurn        // one of several instances after the other ended once and came back: somebody goes through them
-	DeniesItself  // this hop answers all, or all of one kind, with an error itself from one moment on, and nothing is amiss with those behind
-	KeptAnswer    // this hop goes on to give an error that those behind it gave, and give no more
-	StoreEvicts   // this store began to throw entries out, and users who were signed in are not any more
-	StoreForgets  // this store began to answer that nothing is there, to those that refuse users who were signed in
-	StoreEmptied  // this store, which keeps what it has in memory, had ended just before users who were signed in were not any more
-	StoreGone     // this store, which keeps what it has in memory, ended when failures began, and did not come back
-	AskedInstead  // this hop is asked since for what was kept in such a store
-	SessionsGone  // a store behind lost what this hop tells users by who are signed in
-	OneKindAlways // one of several requests fails whenever it is sent, at every load
-	NumClues
+	// What happened at the onset.
+	NobodyListens // the kernel of an inner hop refused connections because nothing listens
+	DroppedInPart // a filter dropped some packets of a connection and passed others: it acts as loss
+	LastWords     // a process logged what it lacked just before it ended: its end is the consequence
+	Reloaded      // its processes were replaced once, in good order, just before the onset
+	InTurn        // instances ended and came back one after the other, each once: a rolling restart
+	DeniesItself  // since the onset this hop itself answers all requests, or all of one kind, with an error, and the hops behind are well
+	KeptAnswer    // this hop goes on serving an error that the hops behind gave and no longer give
+	StoreEvicts   // this store began to evict entries, and users lost their sessions
+	StoreForgets  // this store began to answer that nothing is there, and users lost their sessions
+	StoreEmptied  // this in-memory store ended just before users lost their sessions
+	StoreGone     // this in-memory store ended at the onset, and did not come back
+	AskedInstead  // this hop is asked instead of a store that ended
+	SessionsGone  // a store behind lost the sessions of this hop's users
+	OneKindAlways // one of several kinds of request fails whenever it is sent, at any load
+	NumClues      // how many there are
 )
 
-// Fact is the answer to a clue, with what was seen.
+// Fact is the answer to a clue, with the text and the source of what was seen. At is when, in
+// seconds since the load began; nil where that is not one moment.
 type Fact struct {
 	Is     truth
 	Text   string
@@ -339,19 +340,22 @@ type Fact struct {
 	At     *float64
 }
 
+// Facts are the answers to all clues at one hop, by Clue.
 type Facts [NumClues]Fact
 
+// Set answers a clue. format words what was seen, and source says where.
 func (f *Facts) Set(c Clue, is truth, source, format string, args ...any) {
 	f[c] = Fact{Is: is, Source: source, Text: fmt.Sprintf(format, args...)}
 }
 
+// SetAt is Set with the time of what was seen, in seconds since the load began.
 func (f *Facts) SetAt(c Clue, is truth, at float64, source, format string, args ...any) {
 	f.Set(c, is, source, format, args...)
 	f[c].At = &at
 }
 
-// When turns an observation into an answer: yes above one bound, no below
-// another, between them it is left open.
+// When turns a measurement into an answer: Yes from isYes on, No up to isNo, Unknown between them
+// and for NaN.
 func When(v, isNo, isYes float64) truth {
 	switch {
 	case math.IsNaN(v):
@@ -364,6 +368,7 @@ func When(v, isNo, isYes float64) truth {
 	return Unknown
 }
 
+// IsTrue returns Yes or No.
 func IsTrue(b bool) truth {
 	if b {
 		return Yes
@@ -371,6 +376,7 @@ func IsTrue(b bool) truth {
 	return No
 }
 
+// StatusShare says whether a status is that of most failures (Yes) or of hardly any (No).
 func (f *Facts) StatusShare(c *Case, code uint16) truth {
 	return When(c.Status(code), 0.05, 0.5)
 }
