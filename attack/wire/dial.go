@@ -48,25 +48,10 @@ func newDialer(t *Transport) (*dialer, error) {
 	}
 	offer := t.ex.Offer()
 	d.serial, d.talks = offer.Sessions == Serial, offer.Talks
-	if t.route.TLS {
-		c, err := route.TLS(t.cfg.Client, t.route.Server)
-		if err != nil {
-			return nil, err
-		}
-		if own := t.cfg.Profile.ServerName; own != "" {
-			c.ServerName = own
-		}
-		c.NextProtos = offer.Protocols
-		d.tls, d.must = c, offer.Agree
-	}
-	if p := t.route.Proxy; p != nil && p.Scheme == "https" {
-		c, err := route.TLS(t.cfg.Client, p.Hostname())
-		if err != nil {
-			return nil, err
-		}
-		c.ServerName, c.NextProtos = p.Hostname(), []string{"http/1.1"}
-		c.Certificates = nil // the client's certificate is for the target
-		d.proxyTLS = c
+	d.must = offer.Agree
+	var err error
+	if d.tls, d.proxyTLS, err = t.route.Secure(t.cfg.Client, t.cfg.Profile.ServerName, offer.Protocols); err != nil {
+		return nil, err
 	}
 	return d, nil
 }
@@ -298,24 +283,7 @@ func (d *dialer) upgrade(c *Conn, a *attack.Attempt) bool {
 
 // notStarted ends an attempt whose connection the exchanger could not begin to speak on.
 func (conn *Conn) notStarted(a *attack.Attempt, err error) {
-	phase := attack.PhaseWrite
-	var in InPhase
-	if errors.As(err, &in) {
-		phase = in.Phase
-		if a.Reply != nil {
-			for _, t := range in.Said {
-				a.Reply.Turn(t.Ours, t.Data)
-			}
-			if in.Why != "" {
-				a.Answer = &attack.Answer{Declared: -1, Why: in.Why}
-			}
-		}
-	}
-	var no Refusal
-	if errors.As(err, &no) {
-		a.Answer, a.Status = &attack.Answer{Body: no.Words, Why: no.Why, Declared: -1}, no.Status
-		err = Failed{Fault: attack.Status, Detail: no.Detail}
-	}
+	phase, err := classify.Start(a, err)
 	conn.FailStream(a, phase, err)
 }
 

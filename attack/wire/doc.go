@@ -11,10 +11,11 @@
 //
 // # Rooms
 //
-//   - classify: which fault an error is. socket: sockets, and what happens to them. link:
-//     the bytes of a connection. route: how a target is reached, from its URL. tunnel:
-//     through a proxy. queue, agenda: who waits for a connection, and when those to hold
-//     are opened. They know nothing of this package.
+//   - classify: which fault an error is, and what the beginning of a session that failed
+//     says. socket: sockets, and what happens to them. link: the bytes of a connection.
+//     route: how a target is reached, from its URL. tunnel: through a proxy. queue: who
+//     waits for a connection. agenda: when those to hold are opened, and in what order.
+//     roster: which of many connections takes an attempt. They know nothing of this package.
 //   - wire: connections and who may use them.
 //   - message, http1, http2, http: HTTP. http1 is the example to follow for a protocol
 //     with one attempt at a time on a connection, http for one that is multiplexed.

@@ -55,15 +55,7 @@ type Parting interface {
 }
 
 // Refusal is an error of [Exchanger.Start]: the peer takes no such client, and said why.
-type Refusal struct {
-	Detail attack.Detail
-	Words  string
-	Why    string // what was expected and what came, where that is not what the words say
-	Status uint16 // of HTTP; 0: none
-}
-
-// Error implements error.
-func (r Refusal) Error() string { return "refused: " + r.Words }
+type Refusal = classify.Refusal
 
 // Offer is what an exchanger says of its protocol before there is a connection.
 type Offer struct {
@@ -148,18 +140,7 @@ type Failed = classify.Failed
 func Malformed(part uint16) Failed { return classify.Malformed(part) }
 
 // InPhase is an error of [Exchanger.Start] that met another phase than PhaseWrite.
-type InPhase struct {
-	Phase attack.Phase
-	Err   error
-	Why   string             // what was expected and what came, where the error is not all
-	Said  []attack.ReplyTurn // by both sides until then, for whoever looks at it
-}
-
-// Error implements error.
-func (e InPhase) Error() string { return e.Err.Error() }
-
-// Unwrap returns the error.
-func (e InPhase) Unwrap() error { return e.Err }
+type InPhase = classify.InPhase
 
 // ErrAgreed is matched by the error of a handshake in which the peer did not agree
 // on a protocol that the exchanger speaks.

@@ -28,11 +28,9 @@ type holder struct {
 	mu      sync.Mutex
 	on      bool // Hold was called
 	want    int
-	dialing int       // begun, or in starts
-	starts  []opening // to be begun now
-	starter bool      // a goroutine begins them
+	dialing int // begun, or about to be
 	plan    agenda.Agenda
-	dialers sync.WaitGroup
+	dialers *agenda.Relay[opening]
 }
 
 func newHolder(t *Transport) *holder {
@@ -40,6 +38,7 @@ func newHolder(t *Transport) *holder {
 	if h.most <= 0 {
 		h.most = mostDials
 	}
+	h.dialers = agenda.NewRelay(h.dial)
 	return h
 }
 
@@ -102,6 +101,7 @@ func (h *holder) keep(now time.Duration) {
 	h.plan.Ripen(now)
 	missing := h.missing()
 	h.plan.Trim(missing)
+	var starts []opening
 	for missing -= h.plan.Waiting(); missing > 0 && h.dialing < h.most; missing-- {
 		what := opening{h.plan.Take(now), h.t.multi.Load()}
 		if what.multi {
@@ -110,12 +110,9 @@ func (h *holder) keep(now time.Duration) {
 			h.t.pool.admit()
 		}
 		h.dialing++
-		h.starts = append(h.starts, what)
+		starts = append(starts, what)
 	}
-	if len(h.starts) > 0 && !h.starter {
-		h.starter = true
-		h.dialers.Go(h.start)
-	}
+	h.dialers.Add(starts...)
 	keep := h.want
 	if keep == 0 {
 		keep = h.t.cfg.Client.Connections
@@ -125,30 +122,6 @@ func (h *holder) keep(now time.Duration) {
 		h.t.retire(c, Destroyed)
 	}
 	h.t.streams.trim(keep)
-}
-
-// start opens connections one after the other, as long as none has to wait for its
-// peer. One that has leaves the others to a goroutine of their own first. So there are
-// never more goroutines than connections that are being opened: the runtime keeps for
-// ever what it needs for each, half a kilobyte.
-func (h *holder) start() {
-	for mine := true; mine; {
-		h.mu.Lock()
-		if len(h.starts) == 0 {
-			h.starts, h.starter = nil, false
-			h.mu.Unlock()
-			return
-		}
-		what := h.starts[0]
-		h.starts = h.starts[1:]
-		h.mu.Unlock()
-		h.dial(what, func() {
-			if mine {
-				mine = false
-				h.dialers.Go(h.start)
-			}
-		})
-	}
 }
 
 // dial opens one connection. It tells once it has to wait.

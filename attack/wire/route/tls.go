@@ -42,3 +42,26 @@ func TLS(c profiles.Client, server string) (*tls.Config, error) {
 	}
 	return out, nil
 }
+
+// Secure makes the TLS configurations of the connections on a route: with its target, which
+// is offered protocols (ALPN) and known by name unless that is empty, and with its proxy; nil
+// where there is no TLS. Errors are as of [TLS].
+func (r *Route) Secure(c profiles.Client, name string, protocols []string) (target, proxy *tls.Config, err error) {
+	if r.TLS {
+		if target, err = TLS(c, r.Server); err != nil {
+			return nil, nil, err
+		}
+		if name != "" {
+			target.ServerName = name
+		}
+		target.NextProtos = protocols
+	}
+	if p := r.Proxy; p != nil && p.Scheme == "https" {
+		if proxy, err = TLS(c, p.Hostname()); err != nil {
+			return nil, nil, err
+		}
+		proxy.ServerName, proxy.NextProtos = p.Hostname(), []string{"http/1.1"}
+		proxy.Certificates = nil // the client's certificate is for the target
+	}
+	return target, proxy, nil
+}
