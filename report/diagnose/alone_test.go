@@ -102,6 +102,15 @@ func TestAlone(t *testing.T) {
 				w.replies("api-1", "http", "10.0.0.3:8081", 502, "502 Bad Gateway", 1)
 			},
 		},
+		{
+			name: "users who were signed in are asked to log in: their sessions are gone, by expiry or by loss",
+			rule: "credentials",
+			make: func(w chained) {
+				w.threeHops("haproxy", "gunicorn", "redis-server")
+				w.fails(answered(401, 0.004))
+				w.replies("api-1", "http", "10.0.0.3:8081", 401, `401 UNAUTHORIZED: {"error":"please log in"}`, 1)
+			},
+		},
 	} {
 		for seed := range uint64(2) {
 			w := newChained(seed)

@@ -31,10 +31,10 @@ func TestForgottenSessions(t *testing.T) {
 		{"the store says that it throws keys out", 40, 9, 0, off, "dependency-memory-full", "db-1", false, "to make room for others"},
 		{"it answers that nothing is there", 0, off, 100, 10, "dependency-memory-full", "db-1", true, "what it was given for these users is gone"},
 		{"both", 40, 9, 100, 10, "dependency-memory-full", "db-1", false, "to make room for others"},
-		{"nothing is amiss with the store", 0, off, 0, off, "upstream-credentials", "api-1", false, ""},
-		{"it throws keys out all the time, as caches do", 40, 0, 0, off, "upstream-credentials", "api-1", false, ""},
-		{"it has nothing for some, all the time", 0, off, 100, 0, "upstream-credentials", "api-1", false, ""},
-		{"it throws keys out for what fails, later", 40, 16, 0, off, "upstream-credentials", "api-1", false, ""},
+		{"nothing is amiss with the store", 0, off, 0, off, "upstream-credentials", "api-1", true, ""},
+		{"it throws keys out all the time, as caches do", 40, 0, 0, off, "upstream-credentials", "api-1", true, ""},
+		{"it has nothing for some, all the time", 0, off, 100, 0, "upstream-credentials", "api-1", true, ""},
+		{"it throws keys out for what fails, later", 40, 16, 0, off, "upstream-credentials", "api-1", true, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			w := newChained(1)
@@ -94,7 +94,8 @@ func TestEmptiedStore(t *testing.T) {
 			w.fails(answered(401, 0.004))
 			w.replies("api-1", "http", "10.0.0.3:8081", 401, `401 UNAUTHORIZED: {"error":"please log in"}`, 1)
 			f := w.finding()
-			if f.Cause != test.want || f.Host != test.host || f.Verdict != diagnose.Explains {
+			open := test.want == "upstream-credentials" // who asks to log in says that it finds no session, and not why
+			if f.Cause != test.want || f.Host != test.host || (f.Verdict == diagnose.Explains) == open {
 				t.Errorf("%s %s on %s (%.2f)\n%s\n%v", f.Verdict, f.Cause, f.Host, f.Confidence, f.Summary, evidence(f))
 			}
 		})

@@ -10,10 +10,12 @@ import (
 func credentials() inquiry.Rule {
 	return inquiry.Rule{
 		Cause: "credentials", Mechanism: report.MechanismPolicy,
-		Any:    []evidence.Clue{evidence.Unauthorized, evidence.SaysCredentials, evidence.SaysForbidden},
-		Proof:  []evidence.Clue{evidence.Unauthorized, evidence.SaysCredentials, evidence.SaysForbidden},
-		Told:   []evidence.Clue{evidence.SaysCredentials, evidence.SaysForbidden},
-		Unless: []evidence.Clue{evidence.SessionsGone}, // they were accepted, and the store of the sessions has lost them
+		Any:   []evidence.Clue{evidence.Unauthorized, evidence.SaysCredentials, evidence.SaysForbidden},
+		Proof: []evidence.Clue{evidence.Unauthorized, evidence.SaysCredentials, evidence.SaysForbidden},
+		Told:  []evidence.Clue{evidence.SaysCredentials, evidence.SaysForbidden},
+		// Users who were signed in and have no session any more were accepted. The session expired,
+		// or whoever keeps the sessions has lost it.
+		Unless: []evidence.Clue{evidence.SessionsGone, evidence.AskedToSignIn},
 		Weights: []inquiry.Weight{
 			{Clue: evidence.SessionsGone, Yes: 2 * inquiry.Opposite(inquiry.Proves), No: 0},
 			{Clue: evidence.SaysCredentials, Yes: inquiry.Proves, No: 0},

@@ -326,6 +326,7 @@ const (
 	StoreEmptied  // this in-memory store ended just before users lost their sessions
 	StoreGone     // this in-memory store ended at the onset, and did not come back
 	AskedInstead  // this hop is asked instead of a store that ended
+	AskedToSignIn // users who were signed in are asked to sign in again: it finds no session of theirs
 	SessionsGone  // a store behind lost the sessions of this hop's users
 	OneKindAlways // one of several kinds of request fails whenever it is sent, at any load
 	NumClues      // how many there are

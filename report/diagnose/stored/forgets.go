@@ -3,12 +3,14 @@ package stored
 import (
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/gather"
 	"github.com/rampload/rampload/report/diagnose/kernels"
+	"github.com/rampload/rampload/report/diagnose/spoken"
 	"github.com/rampload/rampload/report/diagnose/waiting"
 	"github.com/rampload/rampload/report/diagnose/words"
 	"github.com/rampload/rampload/report/format"
@@ -74,6 +76,9 @@ func observeForgets(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 		}
 		return
 	}
+	if text, ok := asksToSignIn(c); ok {
+		f.Set(evidence.AskedToSignIn, evidence.Yes, "answers", "%s", text)
+	}
 	for _, store := range c.Hops {
 		if !gather.Keeps(c, store) {
 			continue
@@ -91,6 +96,34 @@ func observeForgets(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 			f.Set(evidence.SessionsGone, evidence.Yes, "answers on the wire", "%s", text)
 		}
 	}
+}
+
+// asksToSignIn returns an answer that asks users to sign in, where most of the failures that say
+// "not signed in" were answered so. Such an answer tells that no session was found, and not that
+// credentials were wrong: the session may be expired, or lost by whoever keeps it.
+func asksToSignIn(c *evidence.Case) (text string, ok bool) {
+	const most = 0.5 // of the failures
+	asked := 0.0
+	for _, a := range c.Said {
+		if a.Fault == attack.Status.String() && noSession(a.Says) {
+			text, asked = a.Says, asked+float64(a.Times)
+		}
+	}
+	for _, l := range c.Run.Lines {
+		if times, _, _ := during([]*spoken.Line{l}, c.From, c.To+1); l.Replied() && noSession(l.Text) && times > asked {
+			text, asked = l.Text, times
+		}
+	}
+	return text, asked >= most*notSignedIn(c)
+}
+
+// noSession reports whether words ask a user to sign in, or say that there is no session.
+func noSession(words string) bool {
+	low := strings.ToLower(words)
+	return slices.ContainsFunc([]string{
+		"please log in", "please login", "please sign in", "log in again", "sign in again", "login required", "not logged in", "not signed in",
+		"no session", "session not found", "unknown session", "invalid session", "session expired", "session has expired",
+	}, func(phrase string) bool { return strings.Contains(low, phrase) })
 }
 
 // notSignedIn counts the failures whose status says that the user has no session or no right.
