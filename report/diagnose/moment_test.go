@@ -46,8 +46,19 @@ func TestMoments(t *testing.T) {
 				w.fails(answered(503, 0.0005))
 				w.traffic(hosts, usual, turnedAway)
 				w.totals(serverHost, probe.AttemptFails, "", 0, 0)
+				w.answersWell("api-1", "10.0.0.3:8081", 100)
 			},
 			want: "deny-rule", host: serverHost, refused: []string{"marked-down", "rate-limit-policy", "proxy-queue-limit"},
+		},
+		{
+			name: "so, and nobody read what those behind it answered: it may have taken them out for their errors",
+			make: func(w chained) {
+				w.threeHops("nginx", "api", "postgres")
+				w.fails(answered(503, 0.0005))
+				w.traffic(hosts, usual, turnedAway)
+				w.totals(serverHost, probe.AttemptFails, "", 0, 0)
+			},
+			refused: []string{"deny-rule"},
 		},
 		{
 			name: "so, and its workers were replaced just before: another configuration",

@@ -17,7 +17,7 @@ func denyRule() inquiry.Rule {
 		Told:  []evidence.Clue{evidence.DeniesItself, evidence.KeptAnswer},
 		// Rules about a rate, a size or credentials are causes of their own, and a limit lets some
 		// requests pass. A hop without a free port or descriptor cannot ask the next one.
-		Unless: []evidence.Clue{evidence.RateStatus, evidence.Unauthorized, evidence.TooLarge, evidence.SteadyRate, evidence.ExcessFails, evidence.RetryAsked, evidence.TroubleBefore, evidence.Reloaded, evidence.AddressStale, evidence.PortsFull, evidence.DescriptorsFull},
+		Unless: []evidence.Clue{evidence.RateStatus, evidence.Unauthorized, evidence.TooLarge, evidence.SteadyRate, evidence.ExcessFails, evidence.RetryAsked, evidence.TroubleBefore, evidence.Reloaded, evidence.AddressStale, evidence.PortsFull, evidence.DescriptorsFull, evidence.UnreadBehind},
 		// A 500 is a failure of the hop, and no rule.
 		Never: []evidence.Clue{evidence.OwnError, evidence.SomeResets, evidence.SomeEOF, evidence.SomeRefused, evidence.SomeTimeouts},
 		Weights: []inquiry.Weight{

@@ -248,6 +248,7 @@ const (
 	OutOfUse      // hardly anything was served, and without a wait: this hop does not ask the next any more
 	TroubleBefore // the next hop had failed before that
 	TroubleLasts  // the next hop still fails whenever it is asked
+	UnreadBehind  // it answers instead of the hops behind it, and nobody read what those answered before
 	NoTrouble     // the next hop is watched, and had not failed before
 	LateOut       // others stopped asking this hop because it answers late
 	FailingOut    // others stopped asking this hop because it answers with errors

@@ -15,6 +15,7 @@ import (
 	"github.com/rampload/rampload/report/diagnose/gather"
 	"github.com/rampload/rampload/report/diagnose/kernels"
 	"github.com/rampload/rampload/report/diagnose/says"
+	"github.com/rampload/rampload/report/diagnose/spoken"
 	"github.com/rampload/rampload/report/diagnose/words"
 	"github.com/rampload/rampload/report/format"
 )
@@ -220,9 +221,23 @@ func observeDenial(c *evidence.Case, f *evidence.Facts, h evidence.Hop, oneKind 
 	src := f[evidence.TurnedAway].Source
 	f.SetAt(evidence.DeniesItself, evidence.Yes, c.At, src, "from %s on %s of %s requests were answered with an error by %s itself, after %s: %s",
 		format.Seconds(c.At), format.Number(after.Failed), format.Number(after.Attempts), h.Place(), format.Seconds(took), f[evidence.TurnedAway].Text)
+	// A proxy that took out all servers for their errors answers 5xx for them as well. That they
+	// made none is known only where their answers were read.
+	if evidence.IsProxy(h.Process()) && c.Fives() >= 0.5*c.Parts.Failed && !saysDenial(c, h) && !answersRead(c, h.Index+1) {
+		f.SetAt(evidence.UnreadBehind, evidence.Yes, c.At, src, "nobody read what those behind %s answered", h.Place())
+	}
 	if evidence.IsProxy(h.Process()) && c.Statuses[401]+c.Statuses[407] < 0.05*c.Parts.Failed {
 		f[evidence.Unauthorized] = evidence.Fact{} // it knows nobody's credentials: it may not pass this on
 	}
+}
+
+// answersRead reports whether answers of a hop were read on the wire before failures began.
+func answersRead(c *evidence.Case, index int) bool {
+	well, _ := gather.AnsweredWell(c, index, 0, c.At)
+	return well > 0 || slices.ContainsFunc(c.Run.Lines, func(l *spoken.Line) bool {
+		at, ok := gather.Replier(c, l)
+		return ok && at == index && l.Replied()
+	})
 }
 
 // saysNoServer reports whether a proxy's own page says of most failures that it had nobody to
