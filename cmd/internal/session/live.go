@@ -186,9 +186,20 @@ type lastUse struct {
 // come by the thousand.
 const forgetAfter = 20
 
+// samples takes all that one source has read at one time.
+func (l *live) samples(ss []probe.Sample) {
+	var limited []probe.Reading
+	for _, s := range ss {
+		if s.Limit > 0 { // NaN: no limit
+			limited = append(limited, s.Reading)
+		}
+	}
+	l.readings(limited)
+}
+
 // readings keeps the latest use of every limited resource. Each call brings all
 // that one source has read.
-func (l *live) readings(rs []probe.Sample) {
+func (l *live) readings(rs []probe.Reading) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.rounds++

@@ -16,16 +16,16 @@ func TestFullestForgetsWhatIsGone(t *testing.T) {
 	}
 	memory := use(probe.Metric{Name: probe.Memory}, 5, 10)
 	for pid := int32(1); pid <= 50_000; pid++ { // a day of a prefork server
-		l.readings(use(probe.Metric{Process: "php-fpm", PID: pid, Name: probe.OpenFiles}, 1000-float64(pid)/100, 1024))
-		l.readings(memory)
+		l.samples(use(probe.Metric{Process: "php-fpm", PID: pid, Name: probe.OpenFiles}, 1000-float64(pid)/100, 1024))
+		l.samples(memory)
 	}
 	if len(l.fullest) > 10*forgetAfter {
 		t.Errorf("%d resources are kept", len(l.fullest))
 	}
 	var names []string
 	for range 3 * forgetAfter { // the last process ends
-		l.readings(nil)
-		l.readings(memory)
+		l.samples(nil)
+		l.samples(memory)
 	}
 	for _, f := range l.fullestFirst() {
 		names = append(names, f.Metric.Name)

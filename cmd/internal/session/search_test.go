@@ -192,14 +192,14 @@ func TestSearchWaitsForPorts(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		l := newLive(cfg, cancel)
-		l.readings([]probe.Sample{ports})
+		l.samples([]probe.Sample{ports})
 		go func() {
 			time.Sleep(30 * time.Second) // in the first pause
 			ports.Value = 1000
-			l.readings([]probe.Sample{ports})
+			l.samples([]probe.Sample{ports})
 			time.Sleep(10 * time.Second) // in the second step
 			ports.Value = 20_000
-			l.readings([]probe.Sample{ports})
+			l.samples([]probe.Sample{ports})
 		}()
 		if _, err := l.load(ctx); err != nil {
 			t.Fatal(err)

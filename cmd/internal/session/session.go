@@ -81,7 +81,7 @@ func Run(ctx context.Context, cfg Config) (Outcome, error) {
 		statuses = append(statuses, s)
 	}
 	if cfg.Others != nil {
-		cfg.Others(live.readings)
+		cfg.Others(live.samples)
 	}
 	for i, s := range cfg.Samplers {
 		// Not all at one moment: together they would keep a core from the load for as long

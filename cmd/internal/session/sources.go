@@ -71,7 +71,7 @@ func sample(ctx context.Context, s probe.Sampler, apart time.Duration, cfg Confi
 			lastGood, rested = now, false
 			status.Reads++
 			cfg.Recorder.Samples(readings)
-			live.readings(readings)
+			live.samples(readings)
 		}
 		select {
 		case <-ctx.Done():

@@ -6,31 +6,44 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/attack/ramp/tally"
 	"github.com/rampload/rampload/profiles/redaction"
 )
 
 // What windows take follows what was counted in them, not how many targets, processors
-// and kinds there could be.
+// and kinds there could be. A window of 250 ms is gathered in less than a quarter of it.
 func TestManyTargetsTakeLittle(t *testing.T) {
-	if megabytes, _ := manyTargets(t); megabytes > 64 {
-		t.Errorf("100 targets on 32 processors take %.0f MB, more than 64", megabytes)
+	for _, c := range []struct {
+		targets, cores int
+		most           float64 // MB
+	}{{1, 2, 8}, {5, 16, 16}, {20, 16, 32}, {20, 64, 64}, {100, 32, 64}} {
+		megabytes, took := manyTargets(t, c.targets, c.cores)
+		if megabytes > c.most {
+			t.Errorf("%d targets on %d processors take %.0f MB, more than %.0f", c.targets, c.cores, megabytes, c.most)
+		}
+		if best := slices.Min(took); best > 60 && !raced {
+			t.Errorf("%d targets on %d processors: a window takes %.0f ms at best, more than 60", c.targets, c.cores, best)
+		}
 	}
 }
 
-// manyTargets is what a window of a hundred targets on 32 cores costs.
-func manyTargets(tb testing.TB) (megabytes, milliseconds float64) {
+// manyTargets is what windows of so many targets and cores take: memory, and for each the
+// milliseconds of one processor.
+func manyTargets(tb testing.TB, targets, cores int) (megabytes float64, milliseconds []float64) {
 	tb.Helper()
-	const targets = 100
 	heap := func() float64 {
 		runtime.GC()
 		var m runtime.MemStats
 		runtime.ReadMemStats(&m)
 		return float64(m.HeapAlloc) / (1 << 20)
 	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	before := heap()
-	const shards = 64
+	shards := 2 * cores
 	agg := tally.New(tally.Config{Targets: targets, Shards: shards, Failures: 1000, Interval: defaultWindow})
 	coll := tally.NewCollector(agg, idleLoad{}, 0, redaction.Redactor{}, nil)
 	stats := make([]attack.ClientStats, targets)
@@ -48,22 +61,31 @@ func manyTargets(tb testing.TB) (megabytes, milliseconds float64) {
 				agg.End(i, at)
 			}
 		}
-		began := time.Now()
+		began := threadTime(tb)
 		coll.Finish(stats, w)
-		took = append(took, time.Since(began).Seconds()*1e3)
+		took = append(took, (threadTime(tb)-began).Seconds()*1e3)
 		var got record
 		done := make(chan struct{})
 		close(done)
 		coll.Deliver(&got, done)
-		if c := got.sum(tb, -1); c.sent != targets*shards {
+		if c := got.sum(tb, -1); int(c.sent) != targets*shards {
 			tb.Fatalf("%d sent, want %d", c.sent, targets*shards)
 		}
 	}
 	megabytes = heap() - before
 	runtime.KeepAlive(agg)
 	runtime.KeepAlive(coll)
-	slices.Sort(took)
-	return megabytes, took[len(took)/2]
+	return megabytes, took
+}
+
+// threadTime is the processor's time that the thread has had.
+func threadTime(tb testing.TB) time.Duration {
+	tb.Helper()
+	var u unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_THREAD, &u); err != nil {
+		tb.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // idleLoad has no schedule and no connections.
