@@ -93,6 +93,23 @@ func TestAlone(t *testing.T) {
 			},
 		},
 		{
+			name: "so, and a few segments are sent again, as often as before: that harmed nobody then",
+			rule: "packet-loss",
+			make: func(w chained) {
+				w.hop(serverHost, "nginx", "*:8080", 10, 1, 160, 0, 0, 160, 2)
+				w.peer(serverHost, "nginx", "10.0.0.3:8081", 160, 160, 2, 0)
+				w.hop("api-1", "api", "*:8081", 20, 16, 370, 0, 350, 370, 6)
+				w.peer("api-1", "api", "10.0.0.4:5432", 16, 16, 0.5, 0)
+				w.hop("db-1", "postgres", "*:5432", 30, 16, 16, 0, 0, 1, 0.1)
+				w.fails(func(r *request) {
+					if r.number%40 > 0 {
+						gatewayTimeout(r)
+					}
+				})
+				w.counter("api-1", probe.RetransSegs, func(float64) float64 { return 4 })
+			},
+		},
+		{
 			name: "a service answers 500, and says nothing of why",
 			rule: "application-error",
 			make: func(w chained) {

@@ -66,7 +66,7 @@ func observeResent(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	// At a load that was borne before it is no queue that overflows.
 	if c.Onset.Status == evidence.Found && many && since >= 4 && since <= c.At+2 && segments-syns >= 0.5*segments && c.Run.LoadAt(since) <= 1.03*c.Run.LoadAt(0.75*since) {
 		f.SetAt(evidence.RetransBegan, evidence.Yes, since, src, "%s segments were retransmitted, nearly none of them before %s, at the same load", format.Number(segments), format.Seconds(since))
-	} else {
+	} else if !asOftenBefore(c, resent) {
 		f.Set(evidence.RetransAlways, evidence.IsTrue(many && early >= 0.05*segments), src, "%s segments were retransmitted, %s of them in the first third of the load", format.Number(segments), format.Number(early))
 	}
 	if lost := countersOf(c, h, probe.LostRetransmit); len(lost) > 0 && segments >= 20 {
@@ -75,6 +75,24 @@ func observeResent(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	if len(first) > 0 && segments >= 10 {
 		f.Set(evidence.SynsLost, evidence.When(syns/segments, 0.3, 0.8), src, "%s of %s retransmissions were SYNs", format.Number(syns), format.Number(segments))
 	}
+}
+
+// asOftenBefore reports whether segments were retransmitted about as often while nothing failed as
+// from the onset on. Then they do not make requests fail: they did not before.
+func asOftenBefore(c *evidence.Case, resent []*evidence.Movement) bool {
+	const (
+		quiet = 4.0   // seconds at least before the onset
+		least = 5     // segments in that time
+		harm  = 0.001 // of the attempts in that time that failed, at most
+		more  = 1.5   // times as many a second from the onset on, at most
+	)
+	at, end := c.Onset.At.Low, c.Run.Duration()
+	if c.Onset.Status != evidence.Found || at < quiet || end-at < 1 {
+		return false
+	}
+	well := c.Target.Compose(0, c.Run.Window(at))
+	before, all := sumUntil(resent, at), sumUntil(resent, end)
+	return before >= least && well.Failed <= harm*well.Attempts && (all-before)/(end-at) <= more*before/at
 }
 
 // observeLink asks whether network interfaces on the way began to drop packets just
