@@ -7,6 +7,7 @@ import (
 
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose"
+	"github.com/rampload/rampload/report/diagnose/verdicts"
 )
 
 // Incidents over nginx, haproxy, gunicorn, pgbouncer and PostgreSQL, each on a host of its
@@ -58,6 +59,25 @@ func TestIncidentsAreFollowedToTheirHop(t *testing.T) {
 			if strings.HasSuffix(g.Cause, "client-timeout") {
 				t.Errorf("%s: a symptom is named as a cause: %s", c.name, g.Cause)
 			}
+		}
+	}
+}
+
+// A service that answers late is in no deadlock, one that uses all of its processor does not
+// stand still, and one that asks others needs local ports, whether it is a known proxy or not.
+func TestIncidentsAreNotTakenForTheirNeighbours(t *testing.T) {
+	for _, c := range []struct {
+		name        string
+		verdict     verdicts.Verdict
+		cause, says string
+	}{
+		{"late-answers", diagnose.Unexplained, "unexplained", "neither a queue nor the processor nor a disk holds them"},
+		{"full-processor", diagnose.Explains, "server-cpu-shedding", "processor 99.8%"},
+		{"service-without-ports", diagnose.Explains, "proxy-ephemeral-ports", "1,460 of 1,460"},
+	} {
+		f := diagnose.Analyze(readRun(t, filepath.Join("testdata", "incidents", c.name+".runlog.gz"))).Findings[0]
+		if f.Verdict != c.verdict || f.Cause != c.cause || !strings.Contains(f.Summary, c.says) {
+			t.Errorf("%s: %s %s (%.2f)\n%s", c.name, f.Verdict, f.Cause, f.Confidence, f.Summary)
 		}
 	}
 }

@@ -21,7 +21,7 @@ func deadlock() inquiry.Rule {
 		// which gives up, and a store, which detects deadlocks of its transactions and ends one.
 		Never: []evidence.Clue{
 			evidence.StoreHop, evidence.LockedStore, evidence.SaysLocking, evidence.WaitsBehind, evidence.StandsBetween, evidence.StandsDelayed, evidence.StandsUnreached, evidence.StandsNewOnly, evidence.StandsQueued, evidence.StandsCapped, evidence.StandsPooled, evidence.PoolRests, evidence.FewerPlaces, evidence.ProxyPooled, evidence.CallersSend,
-			evidence.StandsUnprocessed, evidence.StandsOnDisk, evidence.StandsStopped, evidence.StandsUnwatched,
+			evidence.StandsUnprocessed, evidence.StandsOnDisk, evidence.StandsStopped, evidence.StandsUnwatched, evidence.CameLate,
 		},
 		Unless: []evidence.Clue{evidence.StandsInside, evidence.KnownProxy, evidence.LatencyFirst, evidence.NearTimeout, evidence.Forgotten, evidence.GapUnfilled, evidence.LostRetransmits, evidence.Retransmitted, evidence.SynsLost, evidence.DescriptorsFull, evidence.ConntrackInvalid},
 		Weights: []inquiry.Weight{

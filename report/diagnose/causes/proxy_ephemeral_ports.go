@@ -17,7 +17,7 @@ func proxyEphemeralPorts() inquiry.Rule {
 			{Clue: evidence.SaysPorts, Yes: inquiry.Proves, No: 0}, {Clue: evidence.QueueTimeout, Yes: -2, No: 0.5}, {Clue: evidence.BadGateway, Yes: 2, No: -3}, {Clue: evidence.RisesWithLoad, Yes: 1, No: -2},
 		},
 		Tells: map[inquiry.Experiment]inquiry.Outcome{inquiry.HalfRate: inquiry.Goes},
-		Says:  "the proxy had no local port left towards its upstream",
+		Says:  "no local port was left towards its upstream",
 		Advice: func(c *inquiry.Investigation, h *inquiry.Hypothesis) []string {
 			return c.PortAdvice(h)
 		},

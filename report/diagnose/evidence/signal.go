@@ -61,6 +61,7 @@ const (
 	GapUnfilled // segments arrived, but those before them never did
 	SameServed  // the request that fails is also often answered well since the onset
 	Forgotten   // the serving kernel no longer knew the connections that timed out
+	CameLate    // answers came after who had asked had given up
 	ClosedLate  // connections were closed without a response after a long wait
 	Loopback
 	PoolFull

@@ -116,7 +116,7 @@ func consider(c *inquiry.Investigation, r inquiry.Rule) {
 			if i >= len(c.Hops)-1 && !c.Fronts(h) && (!waits || !evidence.IsProxy(h.Process())) {
 				continue
 			}
-			if h.Station != nil && !evidence.IsProxy(h.Process()) {
+			if h.Station != nil && !evidence.IsProxy(h.Process()) && !lacksPorts(r, c.Facts[i]) {
 				continue // it serves, and asks others for what it serves
 			}
 			if r.Cause == "proxy-queue-limit" && i+1 < len(c.Facts) && c.Facts[i+1][evidence.TriedInVain].Is == evidence.Yes && c.Facts[i][evidence.SaysQueue].Is != evidence.Yes {
@@ -138,6 +138,12 @@ func consider(c *inquiry.Investigation, r inquiry.Rule) {
 		}
 		test(c, r, h, c.Facts[i])
 	}
+}
+
+// lacksPorts reports whether a rule goes by local ports, and a hop had none left: whoever
+// asks needs them, a proxy or not.
+func lacksPorts(r inquiry.Rule, f *evidence.Facts) bool {
+	return f[evidence.PortsFull].Is == evidence.Yes && slices.Contains(r.Any, evidence.PortsFull)
 }
 
 // beside reports whether a rule goes by what is asked beside the way of the requests, wherever

@@ -92,6 +92,14 @@ func observeWire(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	if v.Traced || c.Run.Observed(evidence.Hop{Host: evidence.LocalHost}, evidence.SourceTrace, probe.RSTSent) {
 		sent := v.Client
 		f.Set(evidence.ClientSent, evidence.IsTrue(sent >= 5 && sent >= 5*max(1, v.Arrived)), "kernel of "+evidence.LocalHost, "the client's side sent %s resets and took %s", format.Number(sent), format.Number(v.Arrived))
+		// A socket that was closed after it had waited in vain refuses what comes for it.
+		if late := v.ClientTo["ABORT_ON_DATA"] + v.ClientTo["TIMEWAIT_SOCKET"]; f[evidence.WaitedInVain].Is == evidence.Yes && late >= 5 {
+			asker := evidence.LocalHost
+			if h.Index > 0 {
+				asker = c.Hops[h.Index-1].Host
+			}
+			f.Set(evidence.CameLate, evidence.When(late/max(1, c.Parts.Failed), 0.05, 0.3), "kernel of "+asker, "%s answers came after who had asked had given up", format.Number(late))
+		}
 		f.Set(evidence.StrayReset, evidence.IsTrue(v.Stray >= 3 && v.Stray >= 0.2*c.Parts.Failed), "kernel of "+evidence.LocalHost, "%s segments came from addresses that were never dialled", format.Number(v.Stray))
 		if v.Inbound+v.Arrived >= 5 && v.Traced {
 			f.Set(evidence.BothEnds, evidence.IsTrue(v.Arrived >= 3 && v.Inbound >= 0.3*v.Arrived && v.Inbound >= 3 && v.Client < 0.5*v.Inbound), "kernel of "+host,

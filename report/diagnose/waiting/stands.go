@@ -215,13 +215,18 @@ func (s *Step) halted() bool {
 // threads are busy or its number of connections is limited.
 func (s *Step) starved() bool { return s.Now.NoProcessor >= 1 && s.Now.Cores < fewCores }
 
+// fillsProcessor reports whether a process uses all the processor time that it can: all of
+// its share, or one core where one thread does its work.
+func (s *Step) fillsProcessor() bool {
+	return s.Now.Processor >= busyCore || s.Now.Cores >= busyCore && s.Now.Cores <= 1.1
+}
+
 // ownPlace says where the requests of a hop stand that wait for no other hop.
 func (s *Step) ownPlace() report.Stand {
 	inside := math.Max(s.Now.Owed, 1)
 	moreReady := s.Now.NoProcessor-finite(s.Before.NoProcessor) >= math.Min(readyShare*inside, 2)
-	beganToRun := s.Now.Running >= 1 && !(s.Before.Running >= 1)  // one thread runs all the time, and did not before
-	oneCore := s.Now.Cores >= busyCore && s.Now.Cores <= 1.1      // one thread fills one processor
-	bound := s.Now.Processor >= busyCore || beganToRun || oneCore // by the processor
+	beganToRun := s.Now.Running >= 1 && !(s.Before.Running >= 1) // one thread runs all the time, and did not before
+	bound := s.fillsProcessor() || beganToRun
 	switch {
 	case s.still():
 		return report.StandsStill

@@ -347,6 +347,8 @@ func (s *Step) still() bool {
 	switch {
 	case s.Now.Stopped >= 1:
 		return true
+	case s.fillsProcessor(): // it computes without a break, and is hardly ever switched to
+		return false
 	case s.Unfinished(): // its threads wait for the rest of requests, and would read it
 		return false
 	case !(s.Now.NotRead >= 1) && !(s.Now.NotAccepted >= 1): // it has read all that came
