@@ -43,23 +43,31 @@ type Shared struct {
 	written  logs.Claims
 
 	mu    sync.Mutex
-	named []func() []int32
+	named []named
+}
+
+// named are processes that a part names.
+type named struct {
+	netns string
+	port  int            // whoever listens on it is one of them; 0: they are not named by a port
+	pids  func() []int32 // that were found
 }
 
 // name adds processes that a part names.
-func (s *Shared) name(pids func() []int32) {
+func (s *Shared) name(n named) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.named = append(s.named, pids)
+	s.named = append(s.named, n)
 }
 
-// names reports whether any of some processes is named.
-func (s *Shared) names(pids []int32) bool {
+// names reports whether any of some processes, which listen on a port of a network
+// namespace, is named, or will be found by one that is: who takes the place of another.
+func (s *Shared) names(netns string, port uint16, pids []int32) bool {
 	s.mu.Lock()
-	named := slices.Clone(s.named)
+	all := slices.Clone(s.named)
 	s.mu.Unlock()
-	return slices.ContainsFunc(named, func(known func() []int32) bool {
-		return slices.ContainsFunc(known(), func(pid int32) bool { return slices.Contains(pids, pid) })
+	return slices.ContainsFunc(all, func(n named) bool {
+		return n.port != 0 && n.port == int(port) && n.netns == netns || slices.ContainsFunc(n.pids(), func(pid int32) bool { return slices.Contains(pids, pid) })
 	})
 }
 
@@ -132,7 +140,7 @@ func (p *part) openProcess(ctx context.Context, selected profiles.Process, opt k
 	// The first look finds the process, and with it the name that people call it.
 	// One that is not there yet may come: the session looks again and again.
 	_ = process.Sample(ctx, func(probe.Sample) {})
-	p.machine.Shared.name(process.PIDs)
+	p.machine.Shared.name(named{p.netns, selected.Listen, process.PIDs})
 	add("process "+text)(process, nil)
 	add("cgroup of " + text)(asSampler(kernel.NewCgroup(opt, process.Label(), process.PIDs)))
 	if p.netns == "" && !inOwnNamespace(process.PIDs()) {

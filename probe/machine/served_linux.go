@@ -166,7 +166,7 @@ func (s *served) look() {
 		if len(s.found) >= maxFound {
 			return
 		}
-		if len(x.PIDs) == 0 || s.watches(x.PIDs) {
+		if len(x.PIDs) == 0 || s.watches(x.Addr.Port(), x.PIDs) {
 			continue
 		}
 		f := &service{port: x.Addr.Port()}
@@ -184,13 +184,18 @@ func (s *served) look() {
 	}
 }
 
-// watches reports whether processes are watched already, or are rampload's own.
-func (s *served) watches(pids []int32) bool {
-	if slices.Contains(pids, int32(os.Getpid())) || s.part.machine.Shared.names(pids) {
+// watches reports whether the processes that listen on a port are watched already, or will be
+// by whoever follows those of that port, or are rampload's own.
+func (s *served) watches(port uint16, pids []int32) bool {
+	netns := s.part.netns
+	if s.of != nil { // other namespaces may have that port too
+		netns, port = "", 0
+	}
+	if slices.Contains(pids, int32(os.Getpid())) || s.part.machine.Shared.names(netns, port, pids) {
 		return true
 	}
 	return slices.ContainsFunc(s.found, func(f *service) bool {
-		return slices.ContainsFunc(f.process.PIDs(), func(pid int32) bool { return slices.Contains(pids, pid) })
+		return f.port == port || slices.ContainsFunc(f.process.PIDs(), func(pid int32) bool { return slices.Contains(pids, pid) })
 	})
 }
 
