@@ -96,6 +96,7 @@ const (
 	SentLate
 	SentNoSocket
 	SentFromListener
+	KnownElsewhere // connections that a kernel reset as unknown were open on another machine
 	SentInvalidSyn
 	SentNone
 	ClientSent

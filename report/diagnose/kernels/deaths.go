@@ -82,8 +82,13 @@ func Deaths(c *evidence.Case, h evidence.Hop) []evidence.Death {
 			out = append(out, evidence.Death{At: at, Back: at + 2, Process: e.Process, Pid: e.PID, Oom: true, Why: "killed for memory"})
 		}
 	}
+	started := map[int32]bool{}
 	for _, e := range c.Run.Log.Events {
-		if at := e.At.Seconds(); e.Kind == probe.ProcessStart && mine(e) && at > 0.2 && !ran[momentOf(e)] && !returned(out, e) && at > 1 && livedBefore(c, h, e.Process, e.PID, at) {
+		if e.Kind != probe.ProcessStart || !mine(e) || ran[momentOf(e)] || e.PID != 0 && started[e.PID] {
+			continue
+		}
+		started[e.PID] = true
+		if at := e.At.Seconds(); at > 0.2 && !returned(out, e) && at > 1 && livedBefore(c, h, e.Process, e.PID, at) {
 			// A new process without the end of an old one: its end was missed between
 			// two readings.
 			out = append(out, evidence.Death{At: at, Back: at, Process: e.Process, Pid: e.PID, Why: "replaced"})

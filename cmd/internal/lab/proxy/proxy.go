@@ -108,7 +108,7 @@ func proxyScenarios() []lab.Scenario {
 				b.Run.Profile.Client.Timeout = time.Second
 				// What the client meets is the kernel's queue of connections that haproxy
 				// does not accept: no 5xx tells of a proxy.
-				b.Run.Expect.Causes = []string{"listen-backlog"}
+				b.Run.Expect.Causes = []string{"listen-backlog", "server-connection-limit"}
 				return nil
 			}),
 		scenario("upstream", "upstream-file-descriptors", "upstream-descriptors",

@@ -96,7 +96,7 @@ func containerScenarios() []lab.Scenario {
 			}, "ip"),
 		scenario("client-timeout", "client-timeout", "container-frozen",
 			"a service stands still for a moment now and then, as with a paused container or a stolen processor, and the client does not wait", func(b *lab.Bench) error {
-				b.Run.Expect.Causes = []string{"server-cpu-shedding"}
+				b.Run.Expect.Causes = []string{"process-paused", "server-cpu-shedding"}
 				length, every := b.Millis(700, 1000), b.Millis(2500, 3500)
 				c, err := b.Child("", "api", lab.Arg("work", "5ms"))
 				if err != nil {

@@ -12,8 +12,9 @@ import (
 // failover: all connections were lost at one instant, and new ones were fine at once.
 func failover() inquiry.Rule {
 	return inquiry.Rule{
-		Cause: "failover", Ends: true, Mechanism: report.MechanismDied, Leg: inquiry.Path, Any: []evidence.Clue{evidence.AtOnce}, Must: []evidence.Clue{evidence.AtOnce},
-		Proof:  []evidence.Clue{evidence.AtOnce},
+		Cause: "failover", Ends: true, Mechanism: report.MechanismDied, Leg: inquiry.Path, Any: []evidence.Clue{evidence.AtOnce, evidence.KnownElsewhere}, Must: []evidence.Clue{evidence.AtOnce},
+		Anyway: []evidence.Clue{evidence.KnownElsewhere},
+		Proof:  []evidence.Clue{evidence.AtOnce, evidence.KnownElsewhere},
 		Unless: []evidence.Clue{evidence.AddressContested},
 		Never:  []evidence.Clue{evidence.Answered, evidence.CertificateRefused},
 		Weights: []inquiry.Weight{
@@ -36,8 +37,10 @@ func failover() inquiry.Rule {
 			{Clue: evidence.LivePacket, Yes: -3, No: 0},
 			{Clue: evidence.Loopback, Yes: -4, No: 0},
 			{Clue: evidence.AddressMoved, Yes: inquiry.Proves, No: 0},
+			{Clue: evidence.KnownElsewhere, Yes: inquiry.Proves, No: 0},
 		},
-		Says: "all connections were lost at one instant, and new ones were fine at once",
+		Instead: map[evidence.Clue][]evidence.Clue{evidence.KnownElsewhere: {evidence.AtOnce, evidence.SentFromListener, evidence.Retransmitted, evidence.Blackout}},
+		Says:    "open connections were lost, all that went one way at one instant, and new ones were fine at once",
 		Advice: func(c *inquiry.Investigation, _ *inquiry.Hypothesis) []string {
 			return []string{fmt.Sprintf("look for a failover or address move %s into the run: connection state did not follow", format.Seconds(c.At)), "let clients retry idempotent requests once on a fresh connection"}
 		},
