@@ -2,16 +2,15 @@ package says
 
 import "strings"
 
-// longest name that is looked for, in bytes.
+// maxName is the length of the longest name that is looked for, in bytes.
 const maxName = 72
 
-// token is a word, name or number of a text.
+// token is where a word, name or number stands in a text, as offsets.
 type token struct{ from, to int }
 
-// codes finds the most telling code or name of an error in a text, which is also given in
-// lower case.
+// codes finds the most telling code or name of an error in a text. low is the text in lower case.
 func (x *index) codes(text, low string, best *hit, want func(Meaning) bool) {
-	var before [2]token // the last, and the one before
+	var before [2]token // the two tokens before this one, the nearest first
 	for i := 0; i < len(low); {
 		if !tokenByte(low[i]) {
 			i++
@@ -49,9 +48,9 @@ func (x *index) codes(text, low string, best *hit, want func(Meaning) bool) {
 
 func tokenByte(c byte) bool { return c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '_' }
 
-// named looks a name up, with and without what says that it is an error. One that begins
-// with a small letter is the name of a setting or a variable, unless its software spells the
-// error so.
+// named looks a name up, also without "Error" or "Exception" at its end. written is the name as the
+// text has it, name the same in lower case. A name that begins with a small letter is that of a
+// setting or variable, unless its software spells the error so.
 func (x *index) named(written, name string) (coded, bool) {
 	if len(name) < 4 || len(name) > maxName {
 		return coded{}, false
@@ -76,7 +75,7 @@ func (x *index) named(written, name string) (coded, bool) {
 	return h.coded, ok && (!small || h.small)
 }
 
-// key reports whether a name is a setting or a counter and no statement: a value follows.
+// key reports whether a name is that of a setting or counter, as a value follows: "out_of_memory: 0".
 func key(low string, t token) bool {
 	i := t.to
 	for i < len(low) && (low[i] == ' ' || low[i] == '"' || low[i] == '\'') {
@@ -99,7 +98,7 @@ func key(low string, t token) bool {
 	return false
 }
 
-// near reports whether only signs, and few, stand between two tokens.
+// near reports whether only a few punctuation marks stand between two tokens.
 func near(low string, a, b token) bool {
 	if a.to == 0 || b.from-a.to > 5 {
 		return false
@@ -114,11 +113,11 @@ func near(low string, a, b token) bool {
 	return true
 }
 
-// number reads a token of digits, or of digits and letters, by the words before it: those
-// say whose code it is.
+// number reads a token with digits as a code. The words before it say whose code it is: "errno 111",
+// "ORA-12520".
 func number(low string, t token, before [2]token, letters bool) (coded, bool) {
 	text := low[t.from:t.to]
-	var one, two string // the words before it
+	var one, two string // the word before the number, and the one before that
 	if near(low, before[0], t) {
 		one = low[before[0].from:before[0].to]
 		if near(low, before[1], before[0]) {
@@ -144,7 +143,7 @@ func number(low string, t token, before [2]token, letters bool) (coded, bool) {
 	switch {
 	case one == "errno", one == "errcode" && n < 200, (one == "error" || one == "code") && (two == "os" || two == "system"), one == "failed" && t.to < len(low) && low[t.to] == ':' && low[t.from-1] == '(':
 		if minus && t.from > 7 && low[t.from-7:t.from-1] == "errno " && n <= 8 {
-			return coded{meaning: Name}, n >= 2 && n <= 5 // what getaddrinfo answers has numbers of its own
+			return coded{meaning: Name}, n >= 2 && n <= 5 // getaddrinfo has negative numbers of its own (EAI_NONAME is -2)
 		}
 		c, ok := errnos[n]
 		return c.coded, ok
@@ -176,7 +175,7 @@ func number(low string, t token, before [2]token, letters bool) (coded, bool) {
 	return coded{}, false
 }
 
-// word reads a token of letters that is a code only where the words before it say so.
+// word reads a token of letters that is a code only behind a word that says so: "code: UNAVAILABLE".
 func word(low string, t token, before [2]token) (coded, bool) {
 	dotted := before[0].to > 0 && before[0].to == t.from-1 && low[t.from-1] == '.' // StatusCode.UNAVAILABLE
 	if !dotted && !near(low, before[0], t) {
@@ -186,7 +185,7 @@ func word(low string, t token, before [2]token) (coded, bool) {
 	case "code", "statuscode", "status":
 		c, ok := rpcWords[low[t.from:t.to]]
 		return c, ok
-	case "14", "4", "8", "16", "7": // as Node writes a status
+	case "14", "4", "8", "16", "7": // Node writes "14 UNAVAILABLE"
 		c, ok := rpcWords[low[t.from:t.to]]
 		return c, ok && before[0].to == t.from-1
 	case "rcode":

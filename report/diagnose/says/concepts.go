@@ -2,12 +2,12 @@ package says
 
 import "strings"
 
-// What software says that nobody met before is still made of the same words: a thing that
-// services run short of, or that has to be valid, and what is wrong with it, close together.
-// "The pool of permits is depleted" and PermitPoolDepletedException say the same as any
-// known wording. This counts only where nothing better is known of a text.
+// Unknown software uses other phrases, but the same words: a thing that services run short of or that
+// has to be valid, and close to it what is wrong with it. "The pool of permits is depleted" and
+// PermitPoolDepletedException say the same as any known phrase. Such a reading counts only where the
+// text has no known phrase.
 
-// thing is what is short or wrong.
+// thing is what a text says is short or wrong.
 type thing uint8
 
 const (
@@ -31,7 +31,7 @@ const (
 	replies
 )
 
-// meant is what it means that something is wrong with it.
+// meant is what a text means that says something is wrong with a thing.
 var meant = [...]coded{
 	pools: {meaning: Pool}, connections: {meaning: Connections, of: Behind}, workers: {meaning: Workers}, queues: {meaning: Queue}, descriptors: {meaning: Files}, ports: {meaning: Ports}, memory: {meaning: Memory}, disks: {meaning: Disk},
 	rates: {meaning: Rate}, certificates: {meaning: Certificate, of: Behind}, tokens: {meaning: Credentials}, breakers: {meaning: NoServer, of: Behind}, locks: {meaning: Locking, of: Behind}, tables: {meaning: Schema, of: Behind},
@@ -47,23 +47,24 @@ var things = map[string]thing{
 	"connect": connects, "connecting": connects, "dial": connects, "handshake": connects, "response": replies, "reply": replies, "answer": replies, "operation": replies, "call": replies, "rpc": replies, "execution": replies, "reading": replies, "query": replies,
 }
 
-// trouble is what is wrong, as bits: of one word, or of what two make together.
+// trouble says what is wrong, as a bit set. One word or a pair of words adds a bit; some troubles are
+// complete only with two bits, such as bound with reached.
 type trouble uint16
 
 const (
-	usedUp  trouble = 1 << iota // nothing of it is left
-	over                        // it is above a bound; of what
-	bound                       // a bound
-	reached                     // of a bound
-	full                        // behind its thing
-	open                        // a breaker
-	bad                         // not valid
-	timeout                     // it was waited for in vain
-	missing                     // it is not there
-	left                        // after "no"
+	usedUp  trouble = 1 << iota // "exhausted": nothing is left
+	over                        // "exceeded": above a bound, or the thing is above its bound
+	bound                       // "limit", "max"
+	reached                     // "reached", of a bound
+	full                        // "full", which says something only behind its thing
+	open                        // "open", of a circuit breaker
+	bad                         // "expired", "invalid"
+	timeout                     // "timeout": the wait was in vain
+	missing                     // "missing", "unknown"
+	left                        // "available", "free", which say something only after "no"
 	no
-	denied  // the opposite is said
-	perhaps // nothing is said yet: what follows is a condition
+	denied  // "not": the text says the opposite
+	perhaps // "if": the text states a condition
 )
 
 var troubles = map[string]trouble{
@@ -72,16 +73,16 @@ var troubles = map[string]trouble{
 	"timeout": timeout, "missing": missing, "unknown": missing, "left": left, "available": left, "free": left, "remaining": left, "no": no, "none": no, "unavailable": no | left, "healthy": left, "alive": left, "live": left, "elected": left, "found": left, "not": denied, "never": denied, "if": perhaps, "when": perhaps, "until": perhaps, "without": perhaps, "avoid": perhaps, "unless": perhaps, "before": perhaps, "prevent": perhaps,
 }
 
-// pairs are words that say it together.
+// pairs are troubles that two words in a row make.
 var pairs = map[[2]string]trouble{
 	{"too", "many"}: usedUp, {"too", "long"}: full, {"not", "enough"}: usedUp, {"ran", "out"}: usedUp, {"run", "out"}: usedUp, {"running", "out"}: usedUp, {"out", "of"}: usedUp, {"used", "up"}: usedUp, {"timed", "out"}: timeout, {"time", "out"}: timeout, {"not", "available"}: no | left,
 	{"not", "found"}: missing, {"not", "exist"}: missing, {"not", "trusted"}: bad, {"not", "valid"}: bad, {"not", "accepted"}: bad,
 }
 
-// apart is how many words may stand between a thing and what is wrong with it.
+// apart is how many words back the other half of a statement may be.
 const apart = 4
 
-// concepts reads a text by the things that it names, and what it says of them.
+// concepts looks for a thing and a trouble close together in a text. low is the text in lower case.
 func concepts(text, low string) hit {
 	type seen struct {
 		word string
@@ -89,12 +90,12 @@ func concepts(text, low string) hit {
 		thing
 		from, to int
 	}
-	var last [apart + 1]seen // the words before, the nearest first
-	name := 0                // where the name begins that a word is a part of: PoolTimeoutError
+	var last [apart + 1]seen // the words before this one, the nearest first
+	name := 0                // where the name begins that this word is a part of, as in PoolTimeoutError
 	for i := 0; i < len(low); {
 		if !letterByte(low[i]) {
 			if end := low[i]; end == ';' || end == '\n' || end == '/' || end == '.' && i+1 < len(low) && low[i+1] == ' ' {
-				last = [apart + 1]seen{} // the next clause, or a path
+				last = [apart + 1]seen{} // a new clause, or part of a path
 			}
 			i++
 			continue
@@ -115,30 +116,30 @@ func concepts(text, low string) hit {
 		switch {
 		case w.trouble == full && w.from > 1 && strings.IndexByte(low[max(0, w.from-2):w.from], '%') >= 0,
 			w.word == "missing" && w.to+1 < len(low) && low[w.to] == ' ' && letterByte(low[w.to+1]):
-			w.trouble = 0 // partly full; it lacks something else
+			w.trouble = 0 // "80% full" is not full; "missing X" lacks X and not the thing before
 		}
 		if w.trouble == timeout && (name == w.from || text[name] == low[name]) {
-			w.trouble = 0 // how long to wait, and not that it was in vain
+			w.trouble = 0 // a plain "timeout" may be a setting; in a name such as PoolTimeoutError it is the trouble
 		}
 		if p, ok := pairs[[2]string{last[0].word, w.word}]; ok {
 			w.trouble = p
 			last[0].trouble = 0
 			if w.word == "of" && numberBefore(low, last[0].from) {
-				w.trouble = 0 // so many out of so many
+				w.trouble = 0 // "3 out of 5"
 			}
 		}
 		switch {
 		case w.thing == rates && quantities[last[0].word]:
-			w.thing = noThing // how often something happens, and not how often it may be asked for
+			w.thing = noThing // "error rate" is no rate limit
 		case w.trouble == open && last[0].word == "from":
-			w.trouble = 0 // it was, and is no more
+			w.trouble = 0 // "from open": the breaker left that state
 		}
 		if (last[0].trouble|last[1].trouble)&denied != 0 && w.trouble&denied == 0 {
 			w.trouble = 0
 		}
 		if w.thing != noThing || w.trouble != 0 {
 			t, wrong, negated := w.thing, w.trouble, false
-			behind := w.thing == noThing // what is wrong stands behind its thing
+			behind := w.thing == noThing // the trouble comes behind its thing
 			for _, b := range last {
 				negated = negated || b.trouble&perhaps != 0
 				if t == noThing {
@@ -157,7 +158,8 @@ func concepts(text, low string) hit {
 	return hit{rank: noRank}
 }
 
-// wrongWith reports whether what is wrong, of all that was said near a thing, is wrong with it.
+// wrongWith reports whether the troubles found near a thing apply to it. behind says that the last
+// word was the trouble and not the thing.
 func wrongWith(t thing, wrong trouble, behind bool) bool {
 	short := wrong&usedUp != 0 || wrong&(bound|over) == bound|over || wrong&(bound|reached) == bound|reached || wrong&(no|left) == no|left
 	switch t {
@@ -191,17 +193,17 @@ func wrongWith(t thing, wrong trouble, behind bool) bool {
 	return false
 }
 
-// quantities are what has a rate without anybody limiting it.
+// quantities are words before "rate" that make it a measurement and not a limit.
 var quantities = map[string]bool{"error": true, "errors": true, "failure": true, "failures": true, "loss": true, "hit": true, "miss": true, "success": true, "sample": true, "sampling": true, "call": true, "slow": true}
 
-// numberBefore reports whether a number stands right before a place in a text.
+// numberBefore reports whether a number stands before an offset of a text, but for blanks.
 func numberBefore(low string, at int) bool {
 	for at--; at >= 0 && low[at] == ' '; at-- {
 	}
 	return at >= 0 && low[at] >= '0' && low[at] <= '9'
 }
 
-// set reports whether a word ends the name of a setting or a counter: a value follows.
+// set reports whether a word is the end of the name of a setting or counter: "pool_timeout = 30".
 func set(low string, from, to int) bool {
 	i := to
 	for i < len(low) && (low[i] == ' ' || low[i] == '"' || low[i] == '\'') {

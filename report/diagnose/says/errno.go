@@ -27,7 +27,7 @@ var errnos = map[int]errnoEntry{
 	99:  {coded{meaning: Ports}, "EADDRNOTAVAIL", "cannot assign requested address"},
 	100: {coded{meaning: NoRoute, of: Behind}, "ENETDOWN", "network is down"},
 	101: {coded{meaning: NoRoute, of: Behind}, "ENETUNREACH", "network is unreachable"},
-	103: {coded{meaning: Reset, of: Behind, weak: true}, "", ""}, // of some clients, that they gave up
+	103: {coded{meaning: Reset, of: Behind, weak: true}, "", ""}, // some clients write it when they give up themselves
 	104: {coded{meaning: Reset, of: Behind}, "ECONNRESET", "connection reset by peer"},
 	110: {coded{meaning: NoConnect, of: Behind}, "ETIMEDOUT", "connection timed out"},
 	111: {coded{meaning: Refused, of: Behind}, "ECONNREFUSED", "connection refused"},
@@ -38,7 +38,7 @@ var errnos = map[int]errnoEntry{
 	121: {coded{meaning: FileAccess, weak: true}, "EREMOTEIO", "remote i/o error"},
 	122: {coded{meaning: Disk}, "EDQUOT", "disk quota exceeded"},
 
-	3001: {coded{meaning: Name}, "EAI_AGAIN", ""}, // libuv has numbers of its own for names
+	3001: {coded{meaning: Name}, "EAI_AGAIN", ""}, // libuv has numbers of its own for errors of names
 	3008: {coded{meaning: Name}, "EAI_NONAME", "name or service not known"},
 	3007: {coded{meaning: Name}, "EAI_NODATA", "no address associated with hostname"},
 	3004: {coded{meaning: Name}, "EAI_FAIL", "non-recoverable failure in name resolution"},

@@ -7,16 +7,16 @@ import (
 	"sync"
 )
 
-// wording is wordings that say one thing, in lower case. Each phrase is one that its
-// authors chose for that alone; "…" stands for anything.
+// wording is a group of phrases that say the same, in lower case. Software uses each phrase for
+// that meaning only. "…" stands for any text.
 type wording struct {
 	meaning Meaning
 	of      Of
 	phrases []string
 }
 
-// naming is names of errors that say one thing, as their software spells them, blanks
-// between them: classes of exceptions, codes in words. Each is known however it is written:
+// naming is a group of error names that say the same: classes of exceptions and codes in words,
+// separated by blanks and spelled as their software does. Each is also found in other spellings:
 // TooManyConnections, TOO_MANY_CONNECTIONS, TooManyConnectionsError.
 type naming struct {
 	meaning Meaning
@@ -24,59 +24,60 @@ type naming struct {
 	names   string
 }
 
-// coded is what an error's code says. A weak one names the place or the kind and not the
-// reason: any words beside it say more.
+// coded is what the code of an error says. A weak code names a place or a kind of error and not the
+// reason, so that any known words in the text say more.
 type coded struct {
 	meaning Meaning
 	of      Of
 	weak    bool
 }
 
-// hit is what was found in a text, and how telling it is.
+// hit is what was found in a text. A lower rank is more telling.
 type hit struct {
 	coded
 	phrase string
-	rank   int  // the lower, the more telling
-	end    int  // of it in the text
-	small  bool // of a name: it may begin with a small letter
+	rank   int  // order among all hits, from 0
+	end    int  // offset in the text behind what was found
+	small  bool // for a name: it may also begin with a small letter
 }
 
-// noRank is that of nothing, weakRank that of codes which do not say why: they come in the
-// order of meanings, behind all words.
+// noRank is the rank of nothing. From weakRank on come the codes that do not say why, in the order
+// of meanings, after all words.
 const (
 	weakRank = 1 << 24
 	noRank   = 1 << 30
-	perGroup = 1 << 12 // phrases of a group at most
+	perGroup = 1 << 12 // the largest number of phrases in a group
 )
 
-// phrase is a wording as it is looked for: by four bytes of it, which few others have.
+// phrase is one phrase as the index looks for it: by four of its bytes that few other phrases have.
 type phrase struct {
 	hit
-	from  int  // where these four stand in it
-	whole bool // nothing in between may be left out
-	part  int  // number among those that are not whole
+	from  int  // offset of the four bytes in the phrase
+	whole bool // it has no "…"
+	part  int  // number among the phrases with "…"
 }
 
-// index finds all wordings of the vocabulary in one pass over a text.
+// index finds the phrases of the vocabulary in one pass over a text. It is safe for concurrent use.
 type index struct {
-	grams   map[uint32][]phrase // by four bytes, the most telling first
-	maybe   [1 << 10]uint64     // bits of hashes of the four bytes: most of a text has none
+	grams   map[uint32][]phrase // phrases by their four bytes, the most telling first
+	maybe   [1 << 10]uint64     // bit set of hashes of the four bytes, a fast way to skip most of a text
 	names   map[string]hit
-	ranks   map[coded]int // of what codes say
+	ranks   map[coded]int // the group of phrases that says the same
 	inParts int
 }
 
-// theIndex is made when it is first asked for, and only read from then on.
+// theIndex is made at the first use, and only read from then on.
 var theIndex = sync.OnceValue(func() *index {
 	return newIndex(vocabulary, slices.Concat(errnoWords(), sqlWords, storeWords, brokerWords, networkWords(), proxyWords, runtimeWords, systemWords),
 		slices.Concat(errnoNames(), sqlNames(), storeNames, brokerNames, networkNames, proxyNames, runtimeNames, systemNames), slices.Concat(rpcNames, weakNames))
 })
 
-// newIndex orders what can be said: words of the vocabulary as they stand there, all others
-// with the first group that says the same, or the last where it only says what followed.
+// newIndex ranks all phrases and names. The phrases of the vocabulary keep its order. Others get the
+// rank of the first group of the vocabulary with their meaning, or of the last group where the meaning
+// is a consequence (see follows).
 func newIndex(vocabulary, words []wording, names, weak []naming) *index {
 	x := &index{grams: map[uint32][]phrase{}, names: map[string]hit{}, ranks: map[coded]int{}}
-	fill := make([]int, len(vocabulary)+int(Meanings)) // phrases of each group
+	fill := make([]int, len(vocabulary)+int(Meanings)) // number of phrases in each group so far
 	var all []phrase
 	add := func(m Meaning, of Of, text string, group int) {
 		all = append(all, phrase{hit: hit{coded: coded{meaning: m, of: of}, phrase: text, rank: group*perGroup + fill[group]}})
@@ -111,7 +112,7 @@ func newIndex(vocabulary, words []wording, names, weak []naming) *index {
 	return x
 }
 
-// rank is how telling a code is.
+// rank returns the rank of a code: last in the group of phrases that says the same.
 func (x *index) rank(c coded) int {
 	if c.weak {
 		return weakRank + int(c.meaning)
@@ -123,10 +124,10 @@ func (x *index) rank(c coded) int {
 	if !known {
 		return weakRank + int(c.meaning)
 	}
-	return group*perGroup + perGroup - 1 // the words of the group name it better
+	return group*perGroup + perGroup - 1 // the phrases of the group are more exact
 }
 
-// follows reports whether a meaning says what came of it rather than why.
+// follows reports whether a meaning is a consequence of the trouble rather than its reason.
 func (m Meaning) follows() bool {
 	switch m {
 	case Slow, NoConnect, Exception, Crashed, Forbidden:
@@ -135,7 +136,7 @@ func (m Meaning) follows() bool {
 	return false
 }
 
-// plant puts each phrase under those four of its bytes that the fewest others have.
+// plant enters each phrase under those four of its bytes that the fewest other phrases have.
 func (x *index) plant(all []phrase) {
 	common := map[uint32]int{}
 	for _, p := range all {
@@ -149,14 +150,14 @@ func (x *index) plant(all []phrase) {
 		best := -1
 		for i := 0; i+4 <= len(p.phrase); i++ {
 			if gram(p.phrase, i)&0x80808080 != 0 {
-				continue // of "…"
+				continue // part of "…", which is not ASCII
 			}
 			if best < 0 || common[gram(p.phrase, i)] < common[gram(p.phrase, best)] {
 				best = i
 			}
 		}
 		if best < 0 {
-			continue // a test holds that there is none
+			continue // shorter than four bytes; a test makes sure that there is none
 		}
 		p.from, p.whole = best, !strings.Contains(p.phrase, "…")
 		if !p.whole {
@@ -179,7 +180,8 @@ func gram(s string, at int) uint32 {
 
 func hash(g uint32) uint32 { return g * 0x9e3779b1 >> 16 }
 
-// find finds the most telling of what a text says: of all meanings, or of those wanted.
+// find returns the most telling hit in a text. low is the text in lower case. want restricts the
+// meanings; nil: all.
 func (x *index) find(text, low string, want func(Meaning) bool) hit {
 	best := hit{rank: noRank}
 	x.words(low, &best, want)
@@ -192,10 +194,10 @@ func (x *index) find(text, low string, want func(Meaning) bool) hit {
 	return best
 }
 
-// words finds the most telling wording of a text in lower case. Every phrase is compared
-// where it may stand, those in parts once: the work is linear in the text.
+// words finds the most telling phrase in a text in lower case. A whole phrase is compared only where
+// its four bytes are, and one with "…" only once, so the time is linear in the text.
 func (x *index) words(low string, best *hit, want func(Meaning) bool) {
-	var tried [4]uint64 // phrases in parts
+	var tried [4]uint64 // bit set of the phrases with "…" that were looked for already; a test makes sure that it has room
 	for i := 0; i+4 <= len(low); i++ {
 		g := gram(low, i)
 		if h := hash(g); x.maybe[h>>6]&(1<<(h&63)) == 0 {
@@ -227,8 +229,8 @@ func (x *index) words(low string, best *hit, want func(Meaning) bool) {
 	}
 }
 
-// holds returns where a phrase ends in a text, -1 if it has none. Parts that "…" separates
-// follow each other with anything between them.
+// holds returns the offset behind a phrase in a text; -1 where it is not in it. The parts between
+// "…" must follow each other, with any text between them.
 func holds(text, phrase string) int {
 	end := 0
 	for {
@@ -245,7 +247,7 @@ func holds(text, phrase string) int {
 	}
 }
 
-// plain is a name as it is looked for: small letters and digits.
+// plain returns a name in the spelling of the index: in small letters, without underscores.
 func plain(name string) string {
 	return strings.Map(func(r rune) rune {
 		switch {

@@ -2,8 +2,8 @@ package says
 
 import "strings"
 
-// tlsAlert is an alert of TLS (RFC 8446, 6): its number, its name and what it says. Those
-// that say nothing of certificates, versions or keys are not among them.
+// tlsAlert is a TLS alert (RFC 8446 §6): its number, its name and what it says. Alerts that say
+// nothing about certificates, versions or keys are left out.
 type tlsAlert struct {
 	number  int
 	name    string
@@ -30,7 +30,7 @@ var tlsAlerts = []tlsAlert{
 	{120, "no_application_protocol", Mismatch},
 }
 
-// alertOf reads an alert by its number.
+// alertOf returns what an alert says, by its number.
 func alertOf(n int) (coded, bool) {
 	for _, a := range tlsAlerts {
 		if a.number == n {
@@ -40,8 +40,8 @@ func alertOf(n int) (coded, bool) {
 	return coded{}, false
 }
 
-// networkWords are the forms in which libraries write alerts and what they find wrong
-// with certificates and names: OpenSSL, Go, Java, Node, rustls; resolvers.
+// networkWords are the wordings of libraries for TLS alerts and for errors of certificates and names:
+// OpenSSL, Go, Java, Node, rustls, and resolvers.
 func networkWords() []wording {
 	out := []wording{
 		{Certificate, Behind, []string{
@@ -68,11 +68,11 @@ func networkWords() []wording {
 	return out
 }
 
-// rcodes are answers of name servers, where the words before them say that they are one.
+// rcodes are DNS response codes, which count only behind the word "rcode".
 var rcodes = map[string]coded{"servfail": {Name, Writer, false}, "nxdomain": {Name, Writer, false}, "refused": {Name, Writer, false}}
 
-// networkNames are codes and classes for names, certificates and what happened to
-// connections. Those of X.509 are OpenSSL's.
+// networkNames are codes and exception classes for names, certificates and connections. Those of
+// X.509 are OpenSSL's.
 var networkNames = []naming{
 	{Name, Writer, "SERVFAIL ESERVFAIL EAI_AGAIN EAI_NONAME EAI_NODATA EAI_FAIL gaierror UnknownHost NoNameservers LifetimeTimeout ClientConnectorDNSError NameResolutionError DnsNameResolverTimeout DnsNameResolverException SearchDomainUnknownHost UnresolvedAddressException SequelizeHostNotFoundError ERR_DNS_FAIL ERR_NAME_NOT_RESOLVED NameNotFoundException ENOTFOUND"},
 	{

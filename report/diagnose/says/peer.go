@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// Peer is whom a text names. The zero value names nobody.
+// Peer is the other end that a text names. The zero value is none.
 type Peer struct {
 	Name string // as written, where it is no address
 	Addr netip.AddrPort
 }
 
-// IsZero reports whether nobody is named.
+// IsZero reports whether no peer is named.
 func (p Peer) IsZero() bool { return p.Name == "" && !p.Addr.IsValid() }
 
 // String returns the address, or name and port.
@@ -29,8 +29,8 @@ func (p Peer) String() string {
 	return p.Name
 }
 
-// Wordings by which clients name the other end, the most telling first. The groups are
-// host and port, the port may be missing. Every one is linear in the text.
+// peers are wordings by which clients name the other end, the most telling first. Their groups are
+// host and port; the port may be missing.
 var peers = []*regexp.Regexp{
 	regexp.MustCompile(`upstream: "(?:[a-z0-9+.-]+://)?(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::(\d{1,5}))?`),                               // nginx
 	regexp.MustCompile(`server (?:at|on) "([^"\s]{1,253})"(?: \([0-9a-fA-F.:]+\))?,? port (\d{1,5})`),                                      // libpq
@@ -47,7 +47,7 @@ var peers = []*regexp.Regexp{
 	regexp.MustCompile(`lookup ([A-Za-z0-9._-]{1,253})`), // Go
 }
 
-// PeerOf returns whom a text names as the other end.
+// PeerOf returns the other end that a text names; zero for none.
 func PeerOf(text string) Peer {
 	if len(text) > maxRead {
 		text = text[:maxRead]
@@ -68,8 +68,7 @@ func PeerOf(text string) Peer {
 	return Peer{}
 }
 
-// ParsePeer makes a peer of a host and a port, which may be empty; the zero value if they
-// are none.
+// ParsePeer makes a peer of a host and a port, which may be empty. It is zero where they are invalid.
 func ParsePeer(host, port string) Peer {
 	host = strings.Trim(host, "[]")
 	n, err := strconv.ParseUint(port, 10, 16)

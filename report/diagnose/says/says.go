@@ -1,12 +1,11 @@
-// Package says reads what software says when something is short, broken or refused: in
-// the answers to failed requests and in log lines. The wordings are those of servers,
-// databases, proxies, runtimes and client libraries; what they mean is the same whoever
-// chose them. It knows no run and no cause.
+// Package says reads what software says when something is short, broken or refused, in answers to
+// failed requests and in log lines. It knows the wordings of servers, databases, proxies, runtimes
+// and client libraries, and turns each into one of a few meanings. It knows no run and no cause.
 package says
 
 import "strings"
 
-// Meaning is what a text says.
+// Meaning is what a text says, whatever its wording.
 type Meaning uint8
 
 // The meanings.
@@ -14,81 +13,81 @@ const (
 	None Meaning = iota
 
 	// Something is full.
-	Connections // a service takes no more connections
-	Pool        // a pool of connections or permits has no place left
-	Slots       // the writer has no slot for one more connection
+	Connections // a service accepts no more connections
+	Pool        // a pool of connections or permits is exhausted
+	Slots       // the writer has no slot for another connection
 	Workers     // no worker, thread or process is free
-	Queue       // a queue before what stands behind is full, or it was waited in for too long
+	Queue       // the queue before the next hop is full, or a request waited in it too long
 	Files       // no file descriptor is left
 	Ports       // no local port is left
 	Memory      // no memory is left
-	Store       // a store has reached the memory that it may use
+	Store       // a store has reached its memory limit
 	Disk        // no room on a disk is left
-	FileAccess  // the file system refuses it: no right, read-only, an error of the device
-	Identifiers // a sequence or column holds no higher number
-	Tracking    // the table of tracked connections is full
-	Backlog     // the queue of connections that nobody accepted is full
+	FileAccess  // the file system refuses access: no permission, read-only, a device error
+	Identifiers // the type of a sequence or column holds no higher number
+	Tracking    // the connection tracking table is full
+	Backlog     // an accept queue is full
 
 	// Something is away or broken.
-	Refused    // nobody listens
+	Refused    // nothing listens at the address
 	NoServer   // a proxy knows no server that is up
-	Withheld   // what failed a moment ago is not tried again yet
+	Withheld   // a peer that failed a moment ago is not tried again yet
 	Reset      // a connection was reset
 	Closed     // a connection was closed before the answer
 	Slow       // an answer did not come in time
 	NoConnect  // a connection did not come up in time
-	NoRoute    // there is no way to the address
+	NoRoute    // there is no route to the address
 	Name       // a name was not found
-	Starting   // it is starting, stopping or loading, and answers nothing yet
-	Short      // the answer is shorter than it announced
-	BadAnswer  // an answer was not taken: too large a header, or none of the protocol
-	Late       // a store is busy with one command, or gave up one that took too long
+	Starting   // the service is starting, stopping or loading, and answers nothing yet
+	Short      // an answer is shorter than it announced
+	BadAnswer  // an answer was not accepted: its header is too large, or it is not of the protocol
+	Late       // a store is busy with one command, or gave one up that took too long
 	SlowReader // a broker or store gave up a client that reads too slowly
 
 	// Something is refused.
 	Rate        // a rate is exceeded
 	Credentials // credentials are missing, wrong or expired
-	Forbidden   // the right to do it is missing
-	Certificate // a certificate is not accepted, or none was shown
-	Mismatch    // two ends have no version, cipher or protocol of TLS in common
+	Forbidden   // the user lacks the right
+	Certificate // a certificate is not accepted, or none was sent
+	Mismatch    // the two ends have no TLS version, cipher or protocol in common
 	Large       // the request is too large
-	ReadOnly    // it may not be written to: a replica, or writing was stopped
+	ReadOnly    // the store is read-only: a replica, or writes were stopped
 
 	// Something is wrong in the code or in the data.
 	Locking   // transactions waited for each other, or too long for a lock
 	Schema    // a table, column or type is not as expected
-	Exception // code failed: a panic, a stack trace, an exception that nobody caught
+	Exception // code failed: a panic, a stack trace, an uncaught exception
 
-	// Somebody ended.
-	Killed  // a worker was ended because it did not answer
-	Crashed // a process ended by a fault
+	// A process ended.
+	Killed  // a worker was killed because it did not answer
+	Crashed // a process crashed
 
 	Meanings // the number of meanings
 )
 
-// Of says of whom a text speaks.
+// Of says which party a text is about.
 type Of uint8
 
 // The parties.
 const (
-	Writer Of = iota // of whoever wrote it
-	Behind           // of whoever the writer asks
+	Writer Of = iota // the one that wrote the text
+	Behind           // the one that the writer asks
 )
 
-// Statement is what a text says.
+// Statement is what a text says, and about whom.
 type Statement struct {
 	Meaning Meaning
 	Of      Of
 	Phrase  string // the words that say so, in lower case
-	Peer    Peer   // whom it names, the zero value if nobody
+	Peer    Peer   // the other end that the text names; zero: none
 }
 
-// maxRead bounds what is read of a text, in bytes.
+// maxRead is how much of a text is read, in bytes.
 const maxRead = 4096
 
-// Read returns the most telling statement of a text: of several the one that says most
-// precisely what is wrong ("too many clients" rather than "connection failed"). ok is
-// false where no wording is known.
+// Read returns what a text says. Of several statements it returns the one that says most precisely
+// what is wrong: "too many clients" rather than "connection failed". ok is false where the text has
+// no known wording. It is safe for concurrent use.
 func Read(text string) (s Statement, ok bool) {
 	if len(text) > maxRead {
 		text = text[:maxRead]
@@ -107,9 +106,9 @@ func Read(text string) (s Statement, ok bool) {
 	return Statement{Meaning: best.meaning, Of: best.of, Phrase: best.phrase, Peer: PeerOf(text)}, true
 }
 
-// inner returns what an error that wraps others gives as its reason. Who waited for a place
-// of a pool, and says that none could be made, lacks no place: nobody listens, or a name is
-// not known. That time was over says the same as the waiting.
+// inner returns the reason that an error gives behind an offset, by wrapping another error. A pool
+// that could not open a connection is not full: the wrapped error says that nothing listens, or that
+// a name is unknown. A wrapped timeout is no reason, as it only repeats that the wait was in vain.
 func (x *index) inner(text, low string, from int) hit {
 	begin := strings.LastIndex(low[from:], "caused by")
 	want := Meaning.Reason
@@ -130,7 +129,7 @@ func (m Meaning) Reason() bool {
 	return false
 }
 
-// lower returns a text with small letters for those of ASCII: all positions stay.
+// lower returns a text with its ASCII letters in lower case, so that all offsets stay the same.
 func lower(text string) string {
 	at := strings.IndexFunc(text, func(r rune) bool { return r >= 'A' && r <= 'Z' })
 	if at < 0 {
@@ -145,9 +144,8 @@ func lower(text string) string {
 	return string(b)
 }
 
-// Own reports whether a text that speaks of somebody behind its writer, as clients of a
-// service would write it, speaks of the writer itself where the service writes it into
-// its own log.
+// Own reports whether a statement about the service behind the writer, as a client would write it, is
+// about the writer itself where a service writes it into its own log.
 func (m Meaning) Own() bool {
 	switch m {
 	case Connections, Store, Disk, Identifiers, ReadOnly, Locking, Schema, Starting, Credentials, Forbidden, Late, SlowReader:
@@ -164,7 +162,7 @@ var names = [Meanings]string{
 	Large: "too-large", ReadOnly: "read-only", Locking: "locks", Schema: "schema", Exception: "exception", Killed: "worker-killed", Crashed: "crashed",
 }
 
-// String returns a short name of a meaning, as reports hold it.
+// String returns the name of a meaning in reports.
 func (m Meaning) String() string {
 	if m < Meanings {
 		return names[m]

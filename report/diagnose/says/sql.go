@@ -19,7 +19,7 @@ type sqlCondition struct {
 var sqlConditions = []sqlCondition{
 	{"08001", "sqlclient_unable_to_establish_sqlconnection", coded{NoConnect, Behind, true}},
 	{"08004", "sqlserver_rejected_establishment_of_sqlconnection", coded{}},
-	{"08P01", "", coded{}}, // pgbouncer writes it before whatever it has to say
+	{"08P01", "", coded{}}, // pgbouncer uses it for any error
 	{"22001", "string_data_right_truncation", coded{Schema, Behind, false}},
 	{"22P02", "invalid_text_representation", coded{Schema, Behind, false}},
 	{"2200H", "sequence_generator_limit_exceeded", coded{Identifiers, Behind, false}},
@@ -41,9 +41,9 @@ var sqlConditions = []sqlCondition{
 	{"42804", "datatype_mismatch", coded{Schema, Behind, false}},
 	{"42883", "undefined_function", coded{Schema, Behind, false}},
 	{"42P01", "undefined_table", coded{Schema, Behind, false}},
-	{"42P05", "", coded{}}, // a prepared statement that another session has
+	{"42P05", "", coded{}}, // a prepared statement that another session made
 	{"42P07", "", coded{}},
-	{"42S02", "", coded{Schema, Behind, false}}, // MySQL's, as ODBC has it
+	{"42S02", "", coded{Schema, Behind, false}}, // the ODBC spelling of a MySQL error
 	{"42S22", "", coded{Schema, Behind, false}},
 	{"53100", "disk_full", coded{Disk, Behind, false}},
 	{"53200", "", coded{Store, Behind, false}},
@@ -93,7 +93,7 @@ var mysqlErrors = map[int]struct {
 	1041: {"ER_OUT_OF_RESOURCES", coded{Store, Behind, false}},
 	1044: {"ER_DBACCESS_DENIED_ERROR", coded{Forbidden, Behind, false}},
 	1045: {"ER_ACCESS_DENIED_ERROR", coded{Credentials, Behind, false}},
-	1047: {"ER_UNKNOWN_COM_ERROR", coded{Starting, Behind, true}}, // of Galera, a node that is not ready
+	1047: {"ER_UNKNOWN_COM_ERROR", coded{Starting, Behind, true}}, // Galera sends it from a node that is not ready
 	1048: {"ER_BAD_NULL_ERROR", coded{Schema, Behind, false}},
 	1049: {"ER_BAD_DB_ERROR", coded{Schema, Behind, false}},
 	1053: {"ER_SERVER_SHUTDOWN", coded{Starting, Behind, false}},
@@ -168,7 +168,7 @@ func sqlState(low string, t token, text, before string, letters bool) (coded, bo
 	case before == "sqlstate", before == "sql_state", before == "state" && strings.Contains(low, "sql"):
 	case before == "code" && quoted, before == "pgcode":
 	case (before == "error" || before == "fatal" || before == "panic" || strings.HasPrefix(before, "0x8")) && next == ':' && t.from > 1 && low[t.from-2] == ':':
-	case letters && text[2] == 'p': // PostgreSQL's own, which nothing else is written like
+	case letters && text[2] == 'p': // PostgreSQL's own states, whose form is unique
 		bare = true
 	default:
 		return coded{}, false

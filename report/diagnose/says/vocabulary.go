@@ -1,8 +1,8 @@
 package says
 
-// vocabulary lists wordings, in lower case, the most telling first: a line that says why
-// comes before one that says what followed. Each phrase is one that its authors chose
-// for that alone; "…" stands for anything.
+// vocabulary lists wordings in lower case, the most telling first: those that give a reason come
+// before those that name a consequence. Software uses each phrase for that meaning only. "…" stands
+// for any text.
 var vocabulary = []wording{
 	// Stores and databases, as they answer or log themselves.
 	{Store, Behind, []string{
@@ -95,7 +95,7 @@ var vocabulary = []wording{
 		"no required ssl certificate", "the ssl certificate error", "client certificate required", "certificate required", "peer did not return a certificate", "client sent no required ssl certificate",
 	}},
 
-	// An answer that was not taken.
+	// An answer that was not accepted.
 	{BadAnswer, Writer, []string{
 		"upstream sent too big header", "upstream sent invalid header", "upstream sent no valid http", "upstream sent invalid chunked", "upstream sent more data than specified", "upstream sent unsupported",
 		"the answer was refused by the proxy", "malformed http response", "invalid http response", "bad http response", "parse error: expected http/", "hpe_invalid", "badstatusline",
@@ -128,7 +128,7 @@ var vocabulary = []wording{
 		"request headers too large", "max_allowed_packet", "field larger than field limit", "recordtoolarge", "message larger than max", "too large",
 	}},
 
-	// The answer of somebody behind.
+	// An answer of the next hop.
 	{Short, Writer, []string{
 		"wrote less than declared content-length", "declared content-length", "wrote more than the declared content-length", "incompleteread", "content-length mismatch", "err_content_length_mismatch",
 		"response body length does not match", "too little data", "unexpected end of file while reading",
@@ -163,7 +163,7 @@ var vocabulary = []wording{
 		"response timeout", "request timed out", "timed out reading", "timeout was reached", "und_err_headers_timeout", "esockettimedout", "the timeout specified has expired", "timeout of … exceeded", "query read timeout",
 	}},
 	{Killed, Writer, []string{"worker timeout (pid", "worker timeout", "was sent sigkill! perhaps out of memory", "harakiri", "execution timed out (", "terminating worker", "killing worker ", "health check failed: restarting", "maximum execution time of"}},
-	{Exception, Writer, []string{"php fatal error"}}, // which ends a request, and no process
+	{Exception, Writer, []string{"php fatal error"}}, // it ends a request, and not the process
 	{Crashed, Writer, []string{
 		"segfault at", "segmentation fault", "core dumped", "exited on signal 4", "exited on signal 6", "exited on signal 7", "exited on signal 8", "exited on signal 9", "exited on signal 11", "exited with code 1", "exited with code 2", "sigsegv", "sigabrt", "terminated by signal", "general protection fault", "child pid … exit signal",
 		"panic: ", "fatal error: ", "fatal exception", "main process exited, code=", "uncaughtexception", "abnormal termination", "exception in thread \"main\"", "triggeruncaughtexception", "throw er; // unhandled",
