@@ -9,13 +9,14 @@ import (
 	"github.com/rampload/rampload/report/runlog"
 )
 
-// ends are the watched hosts by their addresses, and by host the ports at which somebody was
-// seen to listen.
+// ends tells the two ends of a connection apart: the watched host of an address, and the ports of
+// each host at which a process was seen to listen.
 type ends struct {
 	hosts map[netip.Addr]string
 	ports map[string]map[uint16]bool
 }
 
+// endsOf reads the hosts and listeners of a run.
 func endsOf(log *runlog.Log) ends {
 	e := ends{map[netip.Addr]string{}, map[string]map[uint16]bool{}}
 	for _, h := range log.Header.Hosts {
@@ -41,10 +42,10 @@ func endsOf(log *runlog.Log) ends {
 	return e
 }
 
-// caller reports whether an address is the end of who asks: on a host all of whose listeners
-// are seen, a port from which connections go out and at which nobody listens.
+// caller reports whether an address is the end that opened a connection: on a host whose listeners
+// were read, a port of the ephemeral range at which nothing listens.
 func (e ends) caller(a netip.AddrPort) bool {
-	const ephemeral = 32768 // the least of Linux's ip_local_port_range, unless it was changed
+	const ephemeral = 32768 // start of Linux's default net.ipv4.ip_local_port_range
 	host, watched := e.hosts[a.Addr().Unmap()]
 	return watched && a.Port() >= ephemeral && len(e.ports[host]) > 0 && !e.ports[host][a.Port()]
 }

@@ -1,6 +1,6 @@
-// Package spoken joins what services wrote into their logs to the transactions that
-// failed: by the id that every request carries, else by time. It says who said what of
-// whom, of how many, and since when; what that means for the cause is weighed elsewhere.
+// Package spoken joins what services wrote, into logs and answers, to the transactions that failed:
+// by the id that each request carries, else by time. It says which service said what about which
+// other, for how many failures, and since when. The rules in causes weigh what that means.
 package spoken
 
 import (
@@ -20,40 +20,40 @@ import (
 	"github.com/rampload/rampload/report/runlog"
 )
 
-// Line is lines of one log that say the same.
+// Line is all lines of one log that say the same.
 type Line struct {
 	says.Statement
 	Host, Service, File string
-	Text                string // one of them
+	Text                string // one of the lines
 	Format              string
 	Lines               float64
 	First               float64 // seconds
 	At                  []float64
-	Count               []float64 // by At
+	Count               []float64 // lines at each time in At
 
-	Status uint16 // that was answered, of an access log or an answer of HTTP; else 0
+	Status uint16 // HTTP status, of an access log or of an answer on the wire; else 0
 
-	To map[netip.Addr]float64 // whom an answer on the wire went to; empty of a log
+	To map[netip.Addr]float64 // lines by the receiver of an answer on the wire; empty for a log
 
-	requests map[uint64]float64 // of this run's transactions: when
-	foreign  float64            // lines with an id of something else
-	among    map[uint64]float64 // transactions that it is told of, of traces: those that have one; nil: all
+	requests map[uint64]float64 // this run's transactions that the lines name, with the time of the line
+	foreign  float64            // lines with an id that is not of this run
+	among    map[uint64]float64 // for traces: the transactions that have a trace; nil: all
 
-	Edge *Edge // of what a trace says; nil: a log does
+	Edge *Edge // the call that a trace says failed; nil for a log
 }
 
-// Replied reports whether it was said in an answer from service to service, and not in a
-// log. Peer is then the service that answered.
+// Replied reports whether the line is an answer from service to service, read on the wire, and not
+// of a log. Peer is then the service that answered.
 func (l *Line) Replied() bool { return strings.HasPrefix(l.Format, replyFormat) }
 
-// replyFormat begins the format of an answer that was read on the wire.
+// replyFormat is the prefix of the format of answers that were read on the wire.
 const replyFormat = "reply "
 
-// Passed reports whether it is a proxy's word that it passed on the answer of its peer, and
-// did not write it itself.
+// Passed reports whether a proxy says that it passed on its peer's answer, and did not write one
+// itself.
 func (l *Line) Passed() bool { return !l.Peer.IsZero() && strings.Contains(l.Text, probe.WrittenBy) }
 
-// OnlyTo returns whom nearly all answers went to; ok is false where they went to several.
+// OnlyTo returns the receiver of nearly all answers; ok is false where there are several.
 func (l *Line) OnlyTo() (to netip.Addr, ok bool) {
 	for a, n := range l.To {
 		if n >= 0.95*l.Lines {
@@ -63,23 +63,24 @@ func (l *Line) OnlyTo() (to netip.Addr, ok bool) {
 	return netip.Addr{}, false
 }
 
-// Joined is lines that are joined to failures.
+// Joined is a line that is joined to failures. Of the Of failures that it could tell of, it tells of
+// Times; Share is that as a share of all failures, 0 to 1.
 type Joined struct {
 	*Line
 	By        string // "id" or "time"
 	Share     float64
 	Times, Of float64
-	First     float64 // seconds, of those that are joined
+	First     float64 // time of the first line that is joined, seconds since the load began
 	Class     Class
-	Example   uint64 // the first transaction, where ids join
-	Hosts     int    // whose logs say so alike; 0: that of Host alone
+	Example   uint64 // number of the first transaction, where ids join
+	Hosts     int    // hosts whose logs say the same; 0: only Host
 }
 
-// Class is what failed transactions look like to the client.
+// Class is what a failed transaction looks like to the client.
 type Class struct {
 	Fault  attack.Fault
 	Status uint16
-	Detail attack.Detail // of gRPC, instead of a status
+	Detail attack.Detail // of gRPC, in place of a status
 }
 
 // String returns "status 502", "reset".
@@ -93,15 +94,15 @@ func (c Class) String() string {
 	return c.Fault.String()
 }
 
-// Bounds of what is joined.
+// Bounds of joining.
 const (
-	maxLines  = 400 // kinds of lines
-	nearBy    = 1.0 // seconds: how far a line may be from the failure that it tells of, where only time joins them
-	fewIDs    = 0.02
-	leastTold = 2
+	maxLines  = 400  // kinds of lines kept; a log may be of unbounded variety
+	nearBy    = 1.0  // seconds between a line and a failure, where only time joins them
+	fewIDs    = 0.02 // share of the failures below which a line tells of too few
+	leastTold = 2    // failures below which a line tells of too few
 )
 
-// Read collects what the logs of a run say, the commonest first.
+// Read collects the lines of all logs, answers and traces of a run, the most frequent first.
 func Read(log *runlog.Log) []*Line {
 	type key struct{ host, service, what, peer string }
 	lines := map[key]*Line{}
@@ -115,9 +116,9 @@ func Read(log *runlog.Log) []*Line {
 		if e.Line.Peer != "" {
 			s.Peer = peerOf(e.Line.Peer)
 		}
-		asked := s.Meaning == says.Refused || strings.HasPrefix(e.Line.Format, replyFormat) // who refuses or answers was
+		asked := s.Meaning == says.Refused || strings.HasPrefix(e.Line.Format, replyFormat) // then the peer was asked, on whatever port
 		if !asked && ends.caller(s.Peer.Addr) {
-			s.Peer.Addr = netip.AddrPortFrom(s.Peer.Addr.Addr(), 0) // whom it is said to, each time on another port
+			s.Peer.Addr = netip.AddrPortFrom(s.Peer.Addr.Addr(), 0) // the peer is a client, which has another port each time
 		}
 		what := s.Meaning.String()
 		if !known {
@@ -161,7 +162,7 @@ func Read(log *runlog.Log) []*Line {
 	return out
 }
 
-// ofAccess reports whether a line is of an access log.
+// ofAccess reports whether a line states the status of one request.
 func ofAccess(e *probe.Event) bool {
 	switch e.Line.Format {
 	case "access", "envoy", "haproxy", "reply http":
@@ -170,8 +171,9 @@ func ofAccess(e *probe.Event) bool {
 	return false
 }
 
+// peerOf reads the peer that a log names in a field of its own.
 func peerOf(s string) says.Peer {
-	s, _, _ = strings.Cut(s, ",") // the last of several that a proxy tried is the one that answered
+	s, _, _ = strings.Cut(s, ",") // of several peers that a proxy tried, the first is taken
 	if p := says.PeerOf(s); !p.IsZero() {
 		return p
 	}
@@ -180,17 +182,16 @@ func peerOf(s string) says.Peer {
 
 var varied = regexp.MustCompile(`[0-9a-f]*[0-9][0-9a-f]*(-[0-9a-f]+)*`)
 
-// pattern is what lines that say the same have in common.
+// pattern returns a text without its numbers and ids, which lines that say the same have in common.
 func pattern(s string) string {
 	s = varied.ReplaceAllString(strings.ToLower(s), "#")
 	return s[:min(len(s), 160)]
 }
 
-// Join joins lines to the failures of a target. failed is how many failed in each window
-// of the given length, in seconds; open is how many of those that fail were under way,
-// from when they were due on: what is said of one may be said long before it is given up.
-// timeout is the client's, in seconds: those who wait for a service do so for that long before
-// they fail.
+// Join joins lines to the failures of a target, those that tell of most first. failed is the number
+// of failures in each window; open is how many requests that will fail were in flight in each, since
+// a line may be written long before the client gives the request up. step is the length of a window
+// and timeout the client's timeout, both in seconds.
 func Join(lines []*Line, failures []*attack.Failure, failed, open []float64, step, timeout float64) []Joined {
 	classes := map[uint64]Class{}
 	totals := map[Class]float64{}
@@ -213,8 +214,8 @@ func Join(lines []*Line, failures []*attack.Failure, failed, open []float64, ste
 	if len(totals) == 0 {
 		return nil
 	}
-	// Failures of which a log has kept an id: where it wrote more than it kept, only of
-	// these can it be known what it says.
+	// The failures whose id a log has kept. Where a log wrote more lines than were kept, only of these
+	// is it known what the log says.
 	kept := map[[2]string]map[uint64]bool{}
 	for _, l := range lines {
 		k := [2]string{l.Host, l.Service}
@@ -252,6 +253,7 @@ func Join(lines []*Line, failures []*attack.Failure, failed, open []float64, ste
 	return out
 }
 
+// byID joins a line to the failures whose ids it has, once for each class of failures.
 func byID(l *Line, classes map[uint64]Class, totals map[Class]float64, kept map[uint64]bool) []Joined {
 	hits, first, example := map[Class]float64{}, map[Class]float64{}, map[Class]uint64{}
 	for r, at := range l.requests {
@@ -302,15 +304,15 @@ func keys(of map[uint64]float64) map[uint64]bool {
 	return out
 }
 
-// byTime joins lines without an id: nearly all of them came when requests failed, or were
-// under way that would, and hardly any when none did.
+// byTime joins a line without ids. Nearly all its occurrences must be near failures, or while requests
+// that will fail were in flight.
 func byTime(l *Line, failed, open []float64, all, step, timeout float64) (Joined, bool) {
 	if step <= 0 || all == 0 {
 		return Joined{}, false
 	}
 	reach := int(math.Ceil(nearBy / step))
 	near, first := 0.0, math.Inf(1)
-	busy := 0 // windows that are near a failure
+	busy := 0 // windows near a failure
 	around := func(i int) bool {
 		for j := max(0, i-reach); j <= min(len(failed)-1, i+reach); j++ {
 			if failed[j] > 0 || j < len(open) && open[j] > 0 {
@@ -329,22 +331,22 @@ func byTime(l *Line, failed, open []float64, all, step, timeout float64) (Joined
 		if at < -nearBy {
 			continue
 		}
-		// A state that is said when it begins holds until somebody ends it: those who wait for
-		// that fail only when the client's timeout is over.
+		// A state is logged once, when it begins, and lasts until it is ended. Requests that wait for
+		// its end fail only after the client's timeout, so the line may precede the first failure.
 		stands := lasts(l.Meaning) && at < float64(begin)*step && at >= float64(begin)*step-max(buffered, timeout+nearBy)
 		if stands || around(int(at/step)) {
 			near += l.Count[i]
 			first = min(first, at)
 		}
 	}
-	// Where requests fail all the time, any line is near a failure: it must at least be as
-	// common as they are.
+	// Where requests fail all the time, any line is near a failure. Then it must be about as frequent
+	// as they are.
 	always := float64(busy) > 0.9*float64(len(failed))
 	if near < 0.8*l.Lines || near == 0 || always && near < 0.2*all && !once(l.Meaning) {
 		return Joined{}, false
 	}
 	if l.Meaning == says.None && (near < leastTold || near < fewIDs*all) {
-		return Joined{}, false // it says nothing that is known, and hardly ever
+		return Joined{}, false // it is rare, and has no known meaning
 	}
 	share := min(1, near/all)
 	if once(l.Meaning) || lasts(l.Meaning) && first < float64(begin)*step {
@@ -353,8 +355,8 @@ func byTime(l *Line, failed, open []float64, all, step, timeout float64) (Joined
 	return Joined{Line: l, By: "time", Share: share, Times: near, Of: all, First: first}, true
 }
 
-// once reports whether software says something once and not for each request: a limit that
-// was reached, a process that ended.
+// once reports whether software says this once and not for each request: that a limit was reached,
+// that a process ended.
 func once(m says.Meaning) bool {
 	switch m {
 	case says.Workers, says.Tracking, says.Backlog, says.Slots, says.Killed, says.Crashed, says.Starting:
@@ -363,21 +365,21 @@ func once(m says.Meaning) bool {
 	return false
 }
 
-// buffered is how long buffers may hide a state from those who ask, in seconds. Of what was
-// said longer ago than that, and than anybody waits, it cannot be known whether it still holds.
+// buffered is how long buffers may hide a state from callers, in seconds. A state logged earlier than
+// that, and than the client's timeout, may have ended before the failures.
 const buffered = 15.0
 
-// lasts reports whether software says a state when it enters it, and not for each request
-// that is refused meanwhile: a store or a disk is full, or nothing may be written.
+// lasts reports whether software says this when it enters a state, and not for each request that it
+// then refuses: a store or disk is full, or read-only.
 func lasts(m says.Meaning) bool {
 	return m == says.Store || m == says.Disk || m == says.FileAccess || m == says.ReadOnly
 }
 
-// mostSaid bounds what is told of a target.
+// mostSaid is the number of rows that a report has for a target.
 const mostSaid = 16
 
-// Report turns what was joined into rows of a report. load gives the offered load at a
-// time, NaN where it is not known.
+// Report turns joined lines into rows of the report, at most mostSaid. load returns the offered load at
+// a time, requests per second; NaN where it is not known.
 func Report(joined []Joined, load func(at float64) float64) []report.Said {
 	var out []report.Said
 	for _, j := range joined[:min(len(joined), mostSaid)] {

@@ -9,15 +9,15 @@ import (
 	"github.com/rampload/rampload/report/runlog"
 )
 
-// TraceFormat is the format of lines that traces say and no log.
+// TraceFormat is the format of lines that come from traces.
 const TraceFormat = "trace"
 
 // Edge is the call at which traces of failed transactions failed.
 type Edge struct {
-	From, To  string // who asked, and who was asked; From is empty at the first service
+	From, To  string // the caller and the service called; From is empty at the first service
 	Operation string
-	// GoodTimes is in how many of GoodOf traces of transactions that went well the same call
-	// failed the same way.
+	// GoodTimes is the number of traces, of the GoodOf of transactions that succeeded, in which the
+	// same call failed the same way.
 	GoodTimes, GoodOf float64
 
 	run string // id
@@ -34,8 +34,8 @@ func (e Edge) String() string {
 	return e.From + " -> " + e.To
 }
 
-// readTraces turns what traces say into lines: one for each edge that failed in the same
-// words. Each knows of which transactions a trace was found, which is what it is told of.
+// readTraces turns traces into lines: one for each edge and each wording of its failure. Each line
+// has the transactions of which a trace was found, as it can tell of no others.
 func readTraces(log *runlog.Log) []*Line {
 	type key struct {
 		from, to, service, what string
@@ -48,7 +48,7 @@ func readTraces(log *runlog.Log) []*Line {
 	for i := range log.Events {
 		e := &log.Events[i]
 		if e.Kind != probe.TraceRead || e.Trace == nil || e.Trace.Services == 0 {
-			continue // a trace without the spans of services says nothing
+			continue // a trace without spans of services says nothing
 		}
 		t := e.Trace
 		request, ours := RequestOf(log.Header.RunID, t.ID)
@@ -104,8 +104,7 @@ func readTraces(log *runlog.Log) []*Line {
 	return out
 }
 
-// CountTraces counts the traces of failed transactions of a run; nil where none was asked
-// for.
+// CountTraces counts the traces of failed transactions of a run; nil where none was asked for.
 func CountTraces(log *runlog.Log) *report.TraceCount {
 	var n report.TraceCount
 	for i := range log.Events {
