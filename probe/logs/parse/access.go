@@ -44,10 +44,11 @@ func parseAccess(line string) (e Entry, ok bool) {
 			e.Odd = true
 			e.Text += ": " + envoySays(flags)
 		}
-		e.Peer = upstreamOf(rest)
+		server, live := upstreamOf(rest)
+		e.Peer = server
 		if e.Status >= 400 && e.Format == "access" {
 			switch upstream := upstreamStatus(rest); {
-			case upstream == "-":
+			case upstream == "-" || !live:
 				e.Text += probe.WrittenBy + "itself"
 			case e.Peer != "" && upstream == strconv.Itoa(e.Status):
 				e.Text += probe.WrittenBy + e.Peer
@@ -69,18 +70,14 @@ func statusAt(s string) (status int, rest string, ok bool) {
 	return n, strings.TrimPrefix(s[4:], " "), true
 }
 
-// upstreamOf returns the address that behind the status is the last one before or behind
-// "upstream": as people log $upstream_addr, and as Envoy writes its upstream host.
-func upstreamOf(rest string) string {
+// upstreamOf returns the server that a proxy asked last, from what an access log has behind the
+// status: $upstream_addr under its usual names, or the upstream host of Envoy. Empty for none. live
+// is false where the proxy then found no live server to try, and so answered itself.
+func upstreamOf(rest string) (server string, live bool) {
 	for _, word := range []string{"upstream=", "upstream_addr=", "ua=\"", "upstream: "} {
 		if at := strings.Index(rest, word); at >= 0 {
-			v := strings.Trim(rest[at+len(word):], "\"")
-			end := strings.IndexAny(v, " \",")
-			if end < 0 {
-				end = len(v)
-			}
-			if v[:end] != "-" {
-				return v[:end]
+			if v, live := triedLast(strings.Trim(rest[at+len(word):], "\"")); v != "-" {
+				return v, live
 			}
 		}
 	}
@@ -88,11 +85,43 @@ func upstreamOf(rest string) string {
 	if strings.HasSuffix(rest, "\"") {
 		if at := strings.LastIndexByte(rest[:len(rest)-1], '"'); at >= 0 {
 			if v := rest[at+1 : len(rest)-1]; strings.Count(v, ":") == 1 && strings.Trim(v, "0123456789.:") == "" {
-				return v
+				return v, true
 			}
 		}
 	}
-	return ""
+	return "", true
+}
+
+// tries splits a list that begins a text, as nginx writes $upstream_addr and $upstream_status: one
+// element for each try, with ", " between servers and " : " between groups of them.
+func tries(list string) (out []string) {
+	for {
+		end := strings.IndexAny(list, " \",")
+		if end < 0 {
+			end = len(list)
+		}
+		out = append(out, list[:end])
+		next, more := strings.CutPrefix(list[end:], ", ")
+		if !more {
+			next, more = strings.CutPrefix(list[end:], " : ")
+		}
+		if !more {
+			return out
+		}
+		list = next
+	}
+}
+
+// triedLast returns the server that was tried last. A name behind addresses is that of a group in
+// which no server was live: live is false, as nobody was tried there.
+func triedLast(list string) (server string, live bool) {
+	all := tries(list)
+	for i := len(all) - 1; i > 0; i-- {
+		if strings.Contains(all[i], ":") {
+			return all[i], i == len(all)-1
+		}
+	}
+	return all[0], len(all) == 1 || !strings.Contains(all[0], ":")
 }
 
 // upstreamStatus returns the status that a proxy had from the server that it asked last, as
@@ -106,14 +135,8 @@ func upstreamStatus(rest string) string {
 		if strings.Contains(word, "-") {
 			return "-"
 		}
-		v := strings.Trim(rest[at+len(word):], "\"")
-		if end := strings.IndexAny(v, " \""); end >= 0 {
-			v = v[:end]
-		}
-		if last := strings.LastIndexByte(v, ','); last >= 0 { // one for each try
-			v = v[last+1:]
-		}
-		return strings.TrimSpace(v)
+		all := tries(strings.Trim(rest[at+len(word):], "\""))
+		return all[len(all)-1]
 	}
 	return ""
 }

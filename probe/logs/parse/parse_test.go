@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 	"unicode/utf8"
+
+	"github.com/rampload/rampload/probe"
 )
 
 const id = "00112233445566aa-0000000000000007"
@@ -26,6 +28,9 @@ func TestParse(t *testing.T) {
 		{line: `{"@timestamp":"2026-11-29T10:00:00.1Z","log.level":"ERROR","message":"boom","service.name":"shop","trace.id":"00112233445566aa0000000000000007"}`, format: "json", level: "error", text: "boom", id: "00112233445566aa0000000000000007", tells: true, service: "shop"},
 		{line: `2026/11/29 10:00:00 [error] 9#9: *20 connect() failed (111: Connection refused) while connecting to upstream, client: 10.0.1.1, server: , request: "GET / HTTP/1.1", upstream: "http://10.0.3.2:8080/", host: "shop"`, format: "nginx", level: "error", text: `connect() failed (111: Connection refused) while connecting to upstream, client: 10.0.1.1, server: , request: "GET / HTTP/1.1", upstream: "http://10.0.3.2:8080/", host: "shop"`, tells: true},
 		{line: `10.0.1.1 - - [29/Nov/2026:10:00:00 +0000] "GET /orders/42?a=b HTTP/1.1" 502 157 "-" "curl" "` + id + `" upstream=10.0.3.2:8080`, format: "access", text: "502 to GET /orders/42", id: id, peer: "10.0.3.2:8080", status: 502, tells: true},
+		// The second server that the proxy tried gave the answer; a group without a live one has a name only.
+		{line: `10.0.1.1 - - [29/Nov/2026:10:00:00 +0000] "GET / HTTP/1.1" 503 157 "-" "curl" upstream=10.0.3.2:8080, 10.0.3.3:8080 upstream_status=502, 503`, format: "access", text: "503 to GET /" + probe.WrittenBy + "10.0.3.3:8080", peer: "10.0.3.3:8080", status: 503, tells: true},
+		{line: `10.0.1.1 - - [29/Nov/2026:10:00:00 +0000] "GET / HTTP/1.1" 502 157 "-" "curl" upstream_addr="10.0.3.2:8080 : 10.0.4.2:8080, shop" upstream_status="504 : 502, 502"`, format: "access", text: "502 to GET /" + probe.WrittenBy + "itself", peer: "10.0.4.2:8080", status: 502, tells: true},
 		{line: `10.0.1.1 - - [29/Nov/2026:10:00:00 +0000] "GET / HTTP/1.1" 200 157 "-" "curl"`, format: "access", text: "200 to GET /", status: 200},
 		{line: `[2026-11-29T10:00:00.000Z] "GET /x HTTP/1.1" 503 UO 0 81 0 - "-" "curl" "` + id + `" "shop" "10.0.3.2:8080"`, format: "envoy", text: "503 to GET /x: circuit breaker: pending overflow (UO)", id: id, peer: "10.0.3.2:8080", status: 503, tells: true},
 		{line: `Nov 29 10:00:00 lb haproxy[12]: 10.0.1.1:4711 [29/Nov/2026:10:00:00.123] front app/a1 0/0/-1/-1/3 503 217 - - SC-- 1/1/0/0/3 0/0 "GET /a HTTP/1.1"`, format: "haproxy", text: "503 to GET /a by app/a1: connection refused, or reset while connecting (SC)", peer: "a1", status: 503, tells: true},

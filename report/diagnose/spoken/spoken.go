@@ -171,13 +171,20 @@ func ofAccess(e *probe.Event) bool {
 	return false
 }
 
-// peerOf reads the peer that a log names in a field of its own.
+// peerOf reads the peer that a log names in a field of its own. Of several servers that a proxy
+// tried, the last is the one that answered (nginx writes "," between servers and " : " between
+// groups of them). A name behind addresses is that of a group without a live server.
 func peerOf(s string) says.Peer {
-	s, _, _ = strings.Cut(s, ",") // of several peers that a proxy tried, the first is taken
-	if p := says.PeerOf(s); !p.IsZero() {
+	last := ""
+	for tried := range strings.SplitSeq(strings.ReplaceAll(s, " : ", ","), ",") {
+		if last == "" || strings.Contains(tried, ":") {
+			last = tried
+		}
+	}
+	if p := says.PeerOf(last); !p.IsZero() {
 		return p
 	}
-	return says.ParsePeer(strings.TrimSpace(s), "")
+	return says.ParsePeer(strings.TrimSpace(last), "")
 }
 
 var varied = regexp.MustCompile(`[0-9a-f]*[0-9][0-9a-f]*(-[0-9a-f]+)*`)

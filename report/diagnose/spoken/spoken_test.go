@@ -210,3 +210,19 @@ func TestOfCallers(t *testing.T) {
 		t.Errorf("%v", peers)
 	}
 }
+
+// TestPeerOf: of several servers that a proxy tried, the last one answered.
+func TestPeerOf(t *testing.T) {
+	for field, want := range map[string]string{
+		"10.0.3.2:8080":                                "10.0.3.2:8080",
+		"10.0.3.2:8080, 10.0.3.3:8080":                 "10.0.3.3:8080",
+		"10.0.3.2:8080, 10.0.3.3:8080 : 10.0.4.2:8080": "10.0.4.2:8080",
+		"10.0.3.2:8080, 10.0.3.3:8080, shop":           "10.0.3.3:8080", // no server of the group was live any more
+		"shop":                                         "shop",
+		"":                                             "",
+	} {
+		if got := peerOf(field).String(); got != want {
+			t.Errorf("peerOf(%q) = %q, want %q", field, got, want)
+		}
+	}
+}
