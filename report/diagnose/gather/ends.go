@@ -10,11 +10,11 @@ import (
 	"github.com/rampload/rampload/report/diagnose/words"
 )
 
-// What a total grew by for each failed request, or for each served one, counts as one for
-// each from MostTimes on, and as none up to Seldom.
+// A counter that grows by at least MostTimes for each request of a kind counts one for each; one that
+// grows by at most Seldom counts none.
 const MostTimes, Seldom = 0.5, 0.15
 
-// PerRequest returns what a served and a failed request add to a total of a host.
+// PerRequest returns how much a served and a failed request each add to a counter of a host.
 func PerRequest(c *evidence.Case, host, name string) reach.Per {
 	l := Requests(c)
 	for _, s := range reach.Each(c.Run.Log, host, name) {
@@ -25,16 +25,16 @@ func PerRequest(c *evidence.Case, host, name string) reach.Per {
 	return l.Per(nil)
 }
 
-// Ends is how many connections a host ended for each request that failed, and for each
-// that was served. Known is false where that was not measured.
+// Ends is how many connections a host ended for each request that failed and for each that was
+// served. Known is false where that was not measured.
 type Ends struct {
 	Failed, Ok float64
 	Known      bool
 }
 
-// EndsOf counts the connections that a host ended: by a reset, or by closing first, which
-// leaves that end in TIME_WAIT (RFC 9293 3.6) and not the other. That lasts 60 s: of a longer
-// run too few are seen, never too many.
+// EndsOf counts the connections that a host ended, by a reset or by closing first. The end that closes
+// first is left in TIME_WAIT (RFC 9293 §3.6), on Linux for 60 s, so that too few are seen in longer
+// runs, and never too many.
 func EndsOf(c *evidence.Case, host string) Ends {
 	resets, closed := PerRequest(c, host, probe.OutRsts), PerRequest(c, host, probe.TimeWait)
 	return Ends{
@@ -48,8 +48,8 @@ func EndsOf(c *evidence.Case, host string) Ends {
 // any for others.
 func (e Ends) WithFailures() bool { return e.Failed >= MostTimes && e.Ok <= Seldom }
 
-// endsAlone returns the host of the one of several instances that ended a connection for
-// each failed request, while the others ended hardly any; "" where that is not so.
+// endsAlone returns the host of the one instance, of several, that ended a connection for each failed
+// request while the others ended hardly any; "" for none.
 func endsAlone(c *evidence.Case, at *hops.Hop) string {
 	hosts := at.Hosts()
 	if len(hosts) < 2 || len(c.Run.Targets) != 1 || c.Parts.Failed < 20 || RequestsWaited(c) {
@@ -59,7 +59,7 @@ func endsAlone(c *evidence.Case, at *hops.Hop) string {
 	for _, host := range hosts {
 		switch e := EndsOf(c, host); {
 		case !e.Known:
-			return "" // it may have ended as many
+			return "" // this instance was not measured, and may have ended as many
 		case e.WithFailures() && alone == "":
 			alone = host
 		case e.Failed > Seldom:
@@ -69,7 +69,7 @@ func endsAlone(c *evidence.Case, at *hops.Hop) string {
 	return alone
 }
 
-// oneEnds says that one of several instances ended the connections of what failed.
+// oneEnds says in words that one of several instances ended the connections of the failed requests.
 func oneEnds(c *evidence.Case) string {
 	for i, h := range c.Hops {
 		if h.Station == nil || i == 0 {

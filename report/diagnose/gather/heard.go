@@ -14,8 +14,8 @@ import (
 	"github.com/rampload/rampload/report/format"
 )
 
-// heard reads what failures were answered: one entry for each meaning, the commonest
-// first. The answers that were kept are a sample, and only statuses have one.
+// heard reads the meanings of the answers to failures: one entry for each, the most frequent first.
+// The answers that were kept are a sample, and only statuses have one.
 func heard(c *evidence.Case) []evidence.Heard {
 	type key struct {
 		meaning says.Meaning
@@ -23,7 +23,7 @@ func heard(c *evidence.Case) []evidence.Heard {
 	}
 	sums, times := map[key]*evidence.Heard{}, map[key]float64{}
 	of := 0.0
-	for _, a := range c.Said { // the commonest first
+	for _, a := range c.Said { // the most frequent first
 		if a.Fault != attack.Status.String() {
 			continue
 		}
@@ -85,7 +85,7 @@ func listen(c *evidence.Case) {
 		}
 		h := evidence.Heard{Statement: j.Statement, Share: j.Share, Source: "log of " + j.Service + " on " + j.Host, Text: quoteLine(c, j), Line: j}
 		if h.Meaning.Own() && (ofStore(j.Line) || ofCaller(c, j.Line)) || ofStoreProtocol(j.Line) {
-			h.Of = says.Writer // in its own log a service speaks of itself
+			h.Of = says.Writer // in its own log a service writes about itself
 		}
 		switch {
 		case j.Replied():
@@ -99,8 +99,8 @@ func listen(c *evidence.Case) {
 	speakForWithheld(c)
 }
 
-// speakForWithheld lets what was said shortly before a hop gave up trying speak of all that it
-// refuses since: it is asked for once, and those who come meanwhile are told that it failed.
+// speakForWithheld attributes to all requests that a hop refuses without trying what it said about the
+// last try. A hop that found its peer broken does not try again for a while, and refuses meanwhile.
 func speakForWithheld(c *evidence.Case) {
 	const before, after = 3.0, 1.5 // seconds
 	i := slices.IndexFunc(c.Heard, func(h evidence.Heard) bool {
@@ -116,7 +116,7 @@ func speakForWithheld(c *evidence.Case) {
 	if !slices.ContainsFunc(c.Heard, why) {
 		return
 	}
-	c.Heard = slices.DeleteFunc(c.Heard, func(h evidence.Heard) bool { // that their connection ended follows from it
+	c.Heard = slices.DeleteFunc(c.Heard, func(h evidence.Heard) bool { // that connections ended is a consequence
 		return h.Line != nil && h.Meaning == says.Closed && h.Of == says.Behind && h.Share >= 0.5
 	})
 	for k := range c.Heard {
@@ -126,9 +126,9 @@ func speakForWithheld(c *evidence.Case) {
 	}
 }
 
-// speakForSilent lets what HAProxy says of the connections that servers broke speak also for
-// those of which it is silent: where a server breaks a connection that had served before,
-// it ends its client's without a line, for the client to try again.
+// speakForSilent attributes what HAProxy says about connections that servers broke also to failures
+// without a line. Where a server breaks a reused connection, HAProxy closes its client's connection
+// and logs nothing, so that the client retries.
 func speakForSilent(c *evidence.Case, j *spoken.Joined) {
 	if j.Statement.Of != says.Behind {
 		return
@@ -140,9 +140,8 @@ func speakForSilent(c *evidence.Case, j *spoken.Joined) {
 	}
 }
 
-// correctPages leaves out what the page of a balancer says of servers that are away, where
-// the balancer's log says that it refused the requests itself: the page is that of the
-// status, whatever the reason, whether the client read it or somebody on the wire.
+// correctPages drops what a balancer's error page says about missing servers where the balancer's log
+// says that it refused the requests itself. The page belongs to the status, whatever the reason.
 func correctPages(c *evidence.Case) {
 	refused := slices.ContainsFunc(c.Heard, func(h evidence.Heard) bool {
 		return h.Line != nil && h.Line.Format == "haproxy" && h.Line.By == "id" && h.Of == says.Writer && h.Share >= 0.5
@@ -152,20 +151,19 @@ func correctPages(c *evidence.Case) {
 	}
 }
 
-// told returns the line that says most precisely of most failures what is wrong; nil
-// where none does.
+// told returns the line that says most precisely what is wrong, of those that tell of most failures;
+// nil for none.
 func told(c *evidence.Case) *spoken.Joined {
 	var best *spoken.Joined
 	for _, h := range c.Heard {
 		if h.Line != nil && h.Share >= 0.5 && (best == nil || best.Replied() || !h.Line.Replied() && h.Meaning < best.Meaning) {
-			best = h.Line // meanings go from what is short to what followed
+			best = h.Line // meanings are in order: reasons come before consequences
 		}
 	}
 	return best
 }
 
-// Told words the line that says of most failures what is wrong, and names the log that it
-// stands in; empty where none does.
+// Told quotes the line that says of most failures what is wrong, and names its log; empty for none.
 func Told(c *evidence.Case) (where, text string) {
 	j := told(c)
 	if j == nil || j.Replied() {
@@ -181,11 +179,10 @@ func Told(c *evidence.Case) (where, text string) {
 	return where, Telling(j.Text, j.Phrase)
 }
 
-// tries are what is said of somebody behind by whoever tried to ask him.
+// tries are the meanings of a failed attempt to ask the next hop.
 var tries = []says.Meaning{says.Refused, says.Reset, says.Closed, says.Slow, says.NoConnect, says.NoRoute, says.Name}
 
-// SaysTried reports whether a hop logs of most failures that it tried to ask somebody behind
-// it, in vain.
+// SaysTried reports whether a hop logs of most failures that it tried to ask the next hop, in vain.
 func SaysTried(c *evidence.Case, h evidence.Hop) bool {
 	return slices.ContainsFunc(c.Heard, func(x evidence.Heard) bool {
 		if x.Line == nil || x.Line.Replied() || x.Of != says.Behind || x.Share < 0.5 || !slices.Contains(tries, x.Meaning) {
@@ -196,7 +193,7 @@ func SaysTried(c *evidence.Case, h evidence.Hop) bool {
 	})
 }
 
-// quoteLine words a line: who says it of whom and how often, word for word.
+// quoteLine quotes a line, with its writer, whom it names and how often.
 func quoteLine(c *evidence.Case, j *spoken.Joined) string {
 	who := j.Service
 	if j.Replied() {
@@ -227,9 +224,8 @@ func quoteLine(c *evidence.Case, j *spoken.Joined) string {
 	return fmt.Sprintf("%s: %s (%s, first at %s)", who, Telling(j.Text, j.Phrase), how, c.Run.LoadText(c.Run.LoadAt(j.First), j.First))
 }
 
-// toldNext returns which of those that a hop asks nearly all failed requests were passed
-// to, as its log says: the one of several instances that is at fault. It is nil where the
-// log does not say, or names several.
+// toldNext returns the next hop to which this hop's log says that it passed nearly all failed requests;
+// nil where the log does not say, or names several.
 func toldNext(c *evidence.Case, at *hops.Hop) *hops.Hop {
 	for i := range c.Spoken {
 		j := &c.Spoken[i]
@@ -245,8 +241,8 @@ func toldNext(c *evidence.Case, at *hops.Hop) *hops.Hop {
 	return nil
 }
 
-// erringNext returns the next hop that nobody watches and that answered a hop with errors, on
-// the wire, for most of the failures; nil where none did.
+// erringNext returns the unwatched next hop whose answers on the wire were errors for most failures;
+// nil for none.
 func erringNext(c *evidence.Case, at *hops.Hop) *hops.Hop {
 	for _, h := range c.Heard {
 		if h.Line == nil || !h.Line.Replied() || h.Share < 0.5 || !slices.Contains(at.Hosts(), h.Line.Host) || c.Run.HostOf(h.Line.Peer.Addr.Addr()) != "" {
@@ -261,14 +257,13 @@ func erringNext(c *evidence.Case, at *hops.Hop) *hops.Hop {
 	return nil
 }
 
-// isTold reports whether a line names the one address that nearly all failed transactions
-// went to.
+// isTold reports whether a line names the one address to which nearly all failed transactions went.
 func isTold(c *evidence.Case, j *spoken.Joined) bool {
 	return j.By == "id" && j.Peer.Addr.IsValid() && j.Share >= 0.9
 }
 
-// elected reports whether a line names the one address that nearly all failed transactions
-// went to, of which a log that is not silent of most names any.
+// elected reports whether a line names the one address to which nearly all those failed transactions
+// went that the log names an address for. The log must name one for most of them.
 func elected(c *evidence.Case, j *spoken.Joined) bool {
 	if isTold(c, j) {
 		return true
@@ -277,8 +272,8 @@ func elected(c *evidence.Case, j *spoken.Joined) bool {
 	return one && j.Peer.Addr.IsValid()
 }
 
-// toldInstance returns the host of the instance that logs say nearly all failed requests
-// went to, "" where they do not.
+// toldInstance returns the host of the instance to which logs say that nearly all failed requests
+// went; "" where they do not.
 func toldInstance(c *evidence.Case, at *hops.Hop) string {
 	for i := range c.Spoken {
 		if j := &c.Spoken[i]; elected(c, j) && j.Peer.Addr.Port() == at.Port {
@@ -290,7 +285,7 @@ func toldInstance(c *evidence.Case, at *hops.Hop) string {
 	return ""
 }
 
-// oneInstance says that logs name one of several instances for nearly all failures.
+// oneInstance says in words that logs name one of several instances for nearly all failures.
 func oneInstance(c *evidence.Case) string {
 	if c.Run.Graph == nil {
 		return ""
@@ -317,10 +312,9 @@ func oneInstance(c *evidence.Case) string {
 	return ""
 }
 
-// namedServer reports whether a balancer's log names one server for nearly all failed
-// transactions that it names any for, and how many those are. It is silent of requests on
-// connections that it simply closed. Where its lines bear no ids, those with an error of a
-// gateway are of failed ones.
+// namedServer reports whether a balancer's log names one server for nearly all failed transactions
+// that it names a server for, and how many those are. A balancer logs nothing about requests on
+// connections that it just closes. Lines without ids count as failed where they have a gateway error.
 func namedServer(c *evidence.Case, j *spoken.Joined) (all float64, one bool) {
 	ids := slices.ContainsFunc(c.Spoken, func(o spoken.Joined) bool { return o.By == "id" && o.Service == j.Service && o.Host == j.Host })
 	ofFailed := func(o *spoken.Joined) bool { return o.By == "id" || !ids && o.Status >= 502 && o.Status <= 504 }

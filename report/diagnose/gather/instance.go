@@ -14,15 +14,14 @@ import (
 	"github.com/rampload/rampload/report/format"
 )
 
-// chooseInstance finds hosts of a target that serve beside each other, behind a
-// balancer that rewrites addresses, and not one behind the other: then the one
-// that the failures come from is asked, and the others are left out of the way
-// of the request.
+// chooseInstance finds hosts of a target that are instances of one service, behind a balancer that
+// rewrites addresses, and not hops one behind the other. Of these it keeps the one that the failures
+// come from on the way of the requests, and leaves the others out.
 func chooseInstance(c *evidence.Case) {
 	if len(c.Hops) < 2 {
 		return
 	}
-	own := make([]float64, len(c.Hops)) // resets that each sent to the client's own connections
+	own := make([]float64, len(c.Hops)) // resets that each host sent to the client's own connections
 	for i, h := range c.Hops {
 		own[i] = resetsTo(c, h)
 	}
@@ -62,15 +61,14 @@ func chooseInstance(c *evidence.Case) {
 	c.Hops = chain
 }
 
-// resetsTo counts the resets that a host's kernel sent to connections of the
-// client that failed. A balancer on the way may have rewritten the host's
-// address; the client's is the same at both ends.
+// resetsTo counts the resets that a host's kernel sent to failed connections of the client. It matches
+// the client's address only, as a balancer may have rewritten the host's.
 func resetsTo(c *evidence.Case, h evidence.Hop) float64 {
 	return resetsOfFailed(c, h, probe.RSTSent)
 }
 
-// givenUp counts the failed connections of the client whose reset a host's kernel
-// received: the client had waited long enough for it.
+// givenUp counts the failed connections that the client reset and whose reset a host's kernel received:
+// the client had given up waiting for that host.
 func givenUp(c *evidence.Case, h evidence.Hop) float64 {
 	return resetsOfFailed(c, h, probe.RSTReceived)
 }
@@ -94,8 +92,8 @@ func resetsOfFailed(c *evidence.Case, h evidence.Hop, kind probe.EventKind) floa
 	return n
 }
 
-// serveAlike reports whether two hosts run processes of the same names on the
-// same ports, none of which passes requests on.
+// serveAlike reports whether two hosts run processes of the same names on the same ports, and none is a
+// proxy.
 func serveAlike(c *evidence.Case, x, y evidence.Hop) bool {
 	a, b := services(c, x), services(c, y)
 	for name := range a {
@@ -106,8 +104,7 @@ func serveAlike(c *evidence.Case, x, y evidence.Hop) bool {
 	return len(a) > 0 && maps.Equal(a, b)
 }
 
-// services returns the names of the processes watched on a host and the ports
-// that are listened on there.
+// services returns the names of the watched processes of a host, and its listening ports.
 func services(c *evidence.Case, h evidence.Hop) map[string]bool {
 	out, named := map[string]bool{}, false
 	for _, r := range c.Run.Resources {
@@ -130,9 +127,8 @@ func services(c *evidence.Case, h evidence.Hop) map[string]bool {
 	return out
 }
 
-// suspicion orders instances: by the resets they sent to the client, then by
-// the connections that the client gave up, whether their processes ended, and
-// what ran out before the faults.
+// suspicion orders instances by the resets that they sent to the client, then by the connections that
+// the client gave up, by ends of their processes, and by what ran out before the faults.
 func suspicion(c *evidence.Case, h evidence.Hop, resets float64) float64 {
 	s := 100*resets + 50*givenUp(c, h)
 	s += 10 * float64(len(kernels.Deaths(c, h)))

@@ -1,6 +1,6 @@
-// Package gather makes the case of a target: it finds its hops, follows where requests stood
-// and how far they got, reads what was said of them, and parts what failed by what it has in
-// common. It ends with a case that signals are read from, and weighs nothing.
+// Package gather makes the case of a target: it finds the hops, follows where requests stood and how
+// far they got, reads what logs and answers say, and finds what the failures have in common. Package
+// signals reads clues from the case. Nothing is weighed here.
 package gather
 
 import (
@@ -16,8 +16,7 @@ import (
 	"github.com/rampload/rampload/report/format"
 )
 
-// Investigate gathers what bears on the faults of a target. A target without
-// faults has nothing to investigate.
+// Investigate gathers the case of a target. A target without faults has nothing to investigate.
 func Investigate(a *evidence.Run, t *evidence.Target, onsets []evidence.Onset) *evidence.Case {
 	c := &evidence.Case{Run: a, Target: t, Onsets: onsets, Onset: evidence.Headline(onsets), Statuses: map[uint16]float64{}}
 	c.Loopback = a.OnLoopback(t)
@@ -28,7 +27,7 @@ func Investigate(a *evidence.Run, t *evidence.Target, onsets []evidence.Onset) *
 		c.At = o.At.Value + o.EventDelay
 		c.Sigma = max(0.05, (o.At.High-o.At.Low)/4)
 		if o.Fault == attack.Timeout {
-			// Somewhere in the time that it waited.
+			// The request failed somewhere within the time that it waited.
 			c.Sigma = math.Hypot(c.Sigma, min(1, a.Log.Header.Generator.Timeout.Seconds()/4))
 		}
 	} else if o.Status == evidence.Periodic {
@@ -71,8 +70,8 @@ func Investigate(a *evidence.Run, t *evidence.Target, onsets []evidence.Onset) *
 	return c
 }
 
-// translate counts statuses of gRPC, which come with status 200, as those of HTTP that say
-// the same: they are judged alike.
+// translate counts a gRPC status, which comes with HTTP status 200, as the HTTP status that says the
+// same, so that both are judged alike.
 func translate(c *evidence.Case, cells []attack.Cell) {
 	for _, cell := range cells {
 		if status := cell.Detail.HTTPStatus(); status != 0 && cell.Fault == attack.Status {
@@ -85,17 +84,16 @@ func translate(c *evidence.Case, cells []attack.Cell) {
 	}
 }
 
-// inCommon says what nearly all failures have in common.
+// inCommon says in words what nearly all failures have in common.
 func inCommon(c *evidence.Case) []string {
-	one := splitTexts(c) // a size says more than a name
+	one := splitTexts(c) // a size says more than the name of a request
 	if one == "" {
 		one = cmp.Or(WorstRequest(c), evidence.OneRequest(c))
 	}
 	return slices.DeleteFunc([]string{one, oneInstance(c), failingCall(c), evidence.Pattern(c), commonAnswers(c), statusesByRequest(c)}, func(s string) bool { return s == "" })
 }
 
-// statusesByRequest says which statuses failures were answered with, by request: who
-// answers is not broken, it says no.
+// statusesByRequest says in words which statuses the failures of each request had.
 func statusesByRequest(c *evidence.Case) string {
 	type group struct {
 		endpoint uint32

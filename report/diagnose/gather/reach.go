@@ -11,8 +11,8 @@ import (
 	"github.com/rampload/rampload/report/runlog"
 )
 
-// reaches reads how far failed requests got along all that was seen to be asked, and along
-// the hosts that the profile names behind.
+// reaches reads how far failed requests got, along the hops that were seen and along the hosts behind
+// them that the profile names.
 func reaches(c *evidence.Case, first *hops.Hop) []reach.Hop {
 	nodes := map[*hops.Hop]*reach.Node{}
 	var node func(h *hops.Hop) *reach.Node
@@ -23,7 +23,7 @@ func reaches(c *evidence.Case, first *hops.Hop) []reach.Hop {
 		n := &reach.Node{Hosts: h.Hosts()}
 		nodes[h] = n
 		for _, next := range h.Next {
-			// Where no connection came up there is no traffic.
+			// Without a connection that came up there is no traffic to read.
 			up := slices.ContainsFunc(next.Asked, func(p *hops.Peer) bool {
 				v := p.Tracks[probe.PeerConnections].Value
 				return len(v) > 0 && slices.Max(v) > 0
@@ -62,8 +62,8 @@ func reaches(c *evidence.Case, first *hops.Hop) []reach.Hop {
 	return out
 }
 
-// requestsAt reads how many requests came in to the instances of a hop for each that was served
-// and that failed, by their own connections.
+// requestsAt reads how many requests came in to the instances of a hop for each request served and for
+// each failed, by the hop's own connections.
 func requestsAt(h *hops.Hop, load reach.Load) reach.Per {
 	var total []float64
 	for _, x := range h.Instances {
@@ -86,7 +86,7 @@ func requestsAt(h *hops.Hop, load reach.Load) reach.Per {
 	return load.Per(total)
 }
 
-// repliesAt returns how many errors a hop was read to answer with for each failed request.
+// repliesAt returns how many error answers of a hop were read for each failed request.
 func repliesAt(c *evidence.Case, index int) float64 {
 	sum := 0.0
 	for i := range c.Spoken {
@@ -98,7 +98,7 @@ func repliesAt(c *evidence.Case, index int) float64 {
 	return sum
 }
 
-// Requests returns what was served and what failed, by window.
+// Requests returns the numbers of requests served and failed, by window.
 func Requests(c *evidence.Case) reach.Load {
 	return reach.Load{Step: c.Run.Step, Ok: c.Target.Ok, Failed: c.Target.Failed}
 }

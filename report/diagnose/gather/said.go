@@ -12,8 +12,7 @@ import (
 	"github.com/rampload/rampload/report/diagnose/evidence"
 )
 
-// RequestName returns the name of one of the target's requests, "" where they are not
-// listed.
+// RequestName returns the name of one of the target's requests; "" where they are not listed.
 func RequestName(c *evidence.Case, endpoint uint32) string {
 	if all := c.Target.Info.Endpoints; int(endpoint) < len(all) {
 		return all[endpoint].Name
@@ -21,13 +20,13 @@ func RequestName(c *evidence.Case, endpoint uint32) string {
 	return ""
 }
 
-// saying sums what the failures that were kept with their answer say: the same words
-// once, the commonest first.
+// saying sums up the answers of failures that were kept with one: each wording once, the most frequent
+// first.
 func saying(c *evidence.Case) []answers.Answer {
 	return answers.SumAnswers(c.Failures, c.Target.Info.Content, func(endpoint uint32) string { return RequestName(c, endpoint) })
 }
 
-// Quote words an answer: how often it was read, from whom, and what it says.
+// Quote quotes an answer, with how often it was read and from whom.
 func Quote(a answers.Answer) string {
 	by := ""
 	if a.By != "" {
@@ -39,7 +38,7 @@ func Quote(a answers.Answer) string {
 	return fmt.Sprintf("%s of %s answers that were read, %s%s, say: %s", format.Number(float64(a.Times)), format.Number(float64(a.Of)), a.Label(), by, Shortened(a.Says))
 }
 
-// Shortened cuts a text for a sentence.
+// Shortened cuts a text to the length that fits a sentence.
 func Shortened(s string) string {
 	const most = 120
 	if len(s) <= most {
@@ -52,8 +51,8 @@ func Shortened(s string) string {
 	return strings.ToValidUTF8(s[:cut], "") + " ..."
 }
 
-// Telling cuts a text for a sentence so that the phrase stays that says what is wrong: what
-// stands between its beginning and the phrase goes first.
+// Telling cuts a text to the length that fits a sentence, and keeps the phrase that says what is wrong.
+// The text between its beginning and the phrase goes first.
 func Telling(s, phrase string) string {
 	const most, head = 120, 45
 	phrase, _, _ = strings.Cut(phrase, "…")
@@ -73,10 +72,10 @@ func Telling(s, phrase string) string {
 	return strings.ToValidUTF8(begin, "") + " ... " + strings.ToValidUTF8(end, "")
 }
 
-// commonAnswers words what most failures were answered.
+// commonAnswers says in words what most failures were answered.
 func commonAnswers(c *evidence.Case) string {
 	if j := told(c); j != nil && !slices.ContainsFunc(c.Heard, func(h evidence.Heard) bool { return h.Line == nil && h.Share >= 0.5 }) {
-		return quoteLine(c, j) // the answers say less
+		return quoteLine(c, j) // the log says more than the answers
 	}
 	for _, a := range c.Said {
 		if a.Fault == attack.Status.String() && a.Says+a.Why != "" && a.Times >= 3 && 2*a.Times >= a.Of {
@@ -86,15 +85,15 @@ func commonAnswers(c *evidence.Case) string {
 	return ""
 }
 
-// Short is a response that announced more than came, again and again the same.
+// Short is the length that responses announced, and the shorter one at which they stopped each time.
 type Short struct {
 	Request            string
 	Times, Of          float64
 	Declared, Received int64
 }
 
-// ShortAnswers returns what responses that broke off in their body have in common, ok
-// is false unless nearly all of them announced one length and stopped at another.
+// ShortAnswers returns the lengths of responses that broke off in their body. ok is false unless nearly
+// all of them announced one length and stopped at another.
 func ShortAnswers(c *evidence.Case) (s Short, ok bool) {
 	type lengths struct {
 		endpoint           uint32
@@ -113,7 +112,7 @@ func ShortAnswers(c *evidence.Case) (s Short, ok bool) {
 	alike := 0.0
 	for k, n := range times {
 		if n < 3 && n < 0.5*all {
-			continue // of lengths of its own: it broke off anywhere
+			continue // other lengths: it broke off anywhere
 		}
 		alike += n
 		if n > times[most] || n == times[most] && k.endpoint < most.endpoint {

@@ -14,8 +14,8 @@ import (
 	"github.com/rampload/rampload/report/diagnose/spoken"
 )
 
-// ofStoreProtocol reports whether a line is an answer in a protocol of stores: those speak
-// of themselves, whoever they answer.
+// ofStoreProtocol reports whether a line is an answer in the protocol of a store. Stores speak about
+// themselves in such answers.
 func ofStoreProtocol(l *spoken.Line) bool {
 	return l.Replied() && l.Format != "reply http" && l.Format != "reply dns"
 }
@@ -28,14 +28,14 @@ func ofStore(l *spoken.Line) bool {
 	return IsStore(l.Service) || isBroker(l.Service)
 }
 
-// isBroker reports whether a log or process is of a message broker by its name.
+// isBroker reports whether a log or process is that of a message broker, by its name.
 func isBroker(name string) bool {
 	name = strings.ToLower(name)
 	return slices.ContainsFunc([]string{"rabbit", "beam.smp", "kafka", "nats-server", "activemq", "artemis", "pulsar"}, func(s string) bool { return strings.Contains(name, s) })
 }
 
-// ofCaller reports whether a line names somebody who asks its writer, and nobody whom that
-// asks: it says what the writer itself told that caller.
+// ofCaller reports whether the peer that a line names is a caller of the writer, and not a hop that the
+// writer asks. Such a line says what the writer told its caller.
 func ofCaller(c *evidence.Case, l *spoken.Line) bool {
 	at, ok := Speaker(c, l)
 	if !ok || at == 0 || !l.Peer.Addr.IsValid() {
@@ -49,21 +49,20 @@ func ofCaller(c *evidence.Case, l *spoken.Line) bool {
 func IsStore(process string) bool {
 	name := strings.ToLower(process)
 	if slices.Contains([]string{"etcd", "consul", "minio", "couchdb", "influxd"}, name) {
-		return true // names that others have a part of
+		return true // short names, which may be part of others' names, must match whole
 	}
 	return slices.ContainsFunc([]string{"postgres", "redis", "mysql", "maria", "mongo", "memcached", "valkey", "keydb", "dragonfly", "elastic", "opensearch", "cassandra", "scylla", "zookeeper", "clickhouse", "cockroach"}, func(s string) bool { return strings.Contains(name, s) })
 }
 
-// LocksUnsaid reports whether a process is a database that locks rows and tables and does not
-// show in its sessions' titles which of them wait, by its name.
+// LocksUnsaid reports whether a process is a database with locks that does not show in the titles of
+// its sessions which of them wait, by its name.
 func LocksUnsaid(process string) bool {
 	name := strings.ToLower(process)
 	return slices.ContainsFunc([]string{"mysqld", "mariadbd", "mongod", "sqlservr", "oracle"}, func(s string) bool { return strings.HasPrefix(name, s) })
 }
 
-// Keeps reports whether a hop is a store or a broker: it keeps what it is given, and asks
-// nobody for those that ask it. Where no service was seen there, a process of the host is
-// enough.
+// Keeps reports whether a hop is a store or a broker, which asks no other hop to answer its callers.
+// Where no service was seen there, a process of the host is enough.
 func Keeps(c *evidence.Case, h evidence.Hop) bool {
 	keeps := func(process string) bool { return process != "" && (IsStore(process) || isBroker(process)) }
 	if h.Station != nil {
@@ -72,39 +71,38 @@ func Keeps(c *evidence.Case, h evidence.Hop) bool {
 	return slices.ContainsFunc(c.Run.Resources, func(r *evidence.Resource) bool { return h.Has(r.Metric.Host) && keeps(r.Metric.Process) })
 }
 
-// InMemory reports whether a process is a store that keeps what it has in memory, by its name:
-// when it ends most of that is lost, unless it was told to keep a copy.
+// InMemory reports whether a process is an in-memory store, by its name. When it ends, its contents are
+// lost, unless it is configured to keep a copy on disk.
 func InMemory(process string) bool {
 	name := strings.ToLower(process)
 	tool := slices.ContainsFunc([]string{"-cli", "-benchmark", "-sentinel", "exporter"}, func(s string) bool { return strings.HasSuffix(name, s) })
 	return !tool && slices.ContainsFunc([]string{"memcached", "redis", "valkey", "keydb", "dragonfly", "hazelcast", "ignite", "infinispan"}, func(s string) bool { return strings.HasPrefix(name, s) })
 }
 
-// IsPooler reports whether a process keeps connections to a database for others, by its name.
+// IsPooler reports whether a process is a pooler of database connections, by its name.
 func IsPooler(process string) bool {
 	name := strings.ToLower(process)
 	return slices.ContainsFunc([]string{"pgbouncer", "pgpool", "odyssey", "pgcat", "proxysql", "maxscale"}, func(s string) bool { return strings.HasPrefix(name, s) })
 }
 
-// IsNameServer reports whether a process looks up names for others, by its name.
+// IsNameServer reports whether a process is a name server or resolver, by its name.
 func IsNameServer(process string) bool {
 	name := strings.ToLower(process)
 	return slices.ContainsFunc([]string{"dnsmasq", "named", "unbound", "coredns", "systemd-resolve", "pdns", "kresd"}, func(s string) bool { return strings.HasPrefix(name, s) })
 }
 
-// About returns the index of the hop that something is said of: the one that is named,
-// else whoever said it or the one behind. ok is false where the way is not known as far
-// as that.
+// About returns the index of the hop that a statement is about: the one that it names, else its writer
+// or the hop behind the writer. ok is false where that hop is not known.
 func About(c *evidence.Case, h evidence.Heard) (index int, ok bool) {
 	if h.Line != nil && h.Line.Replied() {
 		index, ok = Replier(c, h.Line.Line)
 		if ok && h.Meaning.Own() && IsStore(c.Hops[index].Process()) {
-			return index, true // it speaks of itself, whatever protocol it speaks
+			return index, true // such a statement is about its writer, whatever the protocol
 		}
 		if ok && h.Of == says.Behind {
 			index++
 		} else if by, own := ownPage(answers.Answer{Says: h.Line.Text}); ok && own {
-			for _, x := range c.Hops[index:] { // it passed on the page of another
+			for _, x := range c.Hops[index:] { // the writer may have passed on the page of a hop behind it
 				if strings.HasPrefix(strings.ToLower(c.ProxyProcess(x)), by) {
 					return behindClear(c, h, x.Index), true
 				}
@@ -116,7 +114,7 @@ func About(c *evidence.Case, h evidence.Heard) (index int, ok bool) {
 		return at, true
 	}
 	if h.Line == nil && !c.Language().OverHTTP() {
-		return len(c.Hops) - 1, true // no answer of another's is passed on: the last hop speaks of itself
+		return len(c.Hops) - 1, true // nothing was passed on, so the last hop speaks about itself
 	}
 	if h.Line == nil {
 		index = behindClear(c, h, WriterOf(c, h.By))
@@ -129,8 +127,8 @@ func About(c *evidence.Case, h evidence.Heard) (index int, ok bool) {
 	return index, index < len(c.Hops)
 }
 
-// behindClear returns the index of the hop that an answer about a client's certificate is of:
-// who is asked in the clear is shown none, and passed on what another one wrote.
+// behindClear returns the index of the hop that an answer about a client's certificate is about. A hop
+// that is asked without TLS sees no certificate, so it passed the answer of another hop on.
 func behindClear(c *evidence.Case, h evidence.Heard, index int) int {
 	if h.Meaning != says.Certificate || h.Of != says.Writer {
 		return index
@@ -141,8 +139,8 @@ func behindClear(c *evidence.Case, h evidence.Heard, index int) int {
 	return index
 }
 
-// askedInClear reports whether a hop is known to be asked without TLS: the first by the
-// address of the target, all by answers of theirs that could be read on the wire.
+// askedInClear reports whether a hop is known to be asked without TLS: the first hop by the target's
+// URL, any hop by answers of it that could be read on the wire.
 func askedInClear(c *evidence.Case, index int) bool {
 	if index == 0 && strings.HasPrefix(c.Target.Info.URL, "http://") {
 		return true
@@ -162,8 +160,8 @@ func askedInClear(c *evidence.Case, index int) bool {
 	})
 }
 
-// Replier returns the index of the hop that sent an answer: the one with its address and
-// port, else the one behind whoever read it; of an answer about a name, whoever asked for it.
+// Replier returns the index of the hop that sent an answer: the one with its address and port, else the
+// one behind the hop that read it. For a DNS answer it is the hop that asked.
 func Replier(c *evidence.Case, l *spoken.Line) (index int, ok bool) {
 	if index, ok = hopOf(c, l.Peer); ok {
 		return index, true
@@ -171,14 +169,14 @@ func Replier(c *evidence.Case, l *spoken.Line) (index int, ok bool) {
 	if index, ok = Speaker(c, l); !ok {
 		return index, false
 	}
-	if l.Format != "reply dns" { // a name server is asked beside the way
+	if l.Format != "reply dns" { // a name server is not on the way of the requests
 		index++
 	}
 	return index, index < len(c.Hops)
 }
 
-// RefusedCaller returns the one of several hosts that ask a hop which alone was refused: what
-// it says of itself, and not the hop, is wrong.
+// RefusedCaller returns the one host that a hop refused while it served its other callers, and how many
+// others these are: then the caller is at fault, and not the hop.
 func RefusedCaller(c *evidence.Case, h evidence.Hop, meant says.Meaning) (host string, others int) {
 	for _, x := range c.Heard {
 		if x.Line == nil || !x.Line.Replied() || x.Meaning != meant {
@@ -200,13 +198,12 @@ func RefusedCaller(c *evidence.Case, h evidence.Hop, meant says.Meaning) (host s
 	return "", 0
 }
 
-// Speaker returns the index of the hop that wrote into a log; ok is false where it is none
-// of the way.
+// Speaker returns the index of the hop that wrote a log; ok is false where it is not on the way.
 func Speaker(c *evidence.Case, l *spoken.Line) (index int, ok bool) {
 	if l.Edge != nil {
 		return traced(c, l.Service)
 	}
-	found, serves := -1, false // of several on one host, whose names say nothing, the deepest that is no proxy
+	found, serves := -1, false // of several hops on one host that the log's name does not tell apart, the deepest that is no proxy
 	service := strings.ToLower(l.Service)
 	for _, h := range c.Hops {
 		if !h.Has(l.Host) {
@@ -214,7 +211,7 @@ func Speaker(c *evidence.Case, l *spoken.Line) (index int, ok bool) {
 		}
 		process := strings.ToLower(cmp.Or(h.Process(), c.ProxyProcess(h)))
 		if process != "" && service != "" && (strings.HasPrefix(service, process) || strings.HasPrefix(process, service)) {
-			return h.Index, true // several may be on one host
+			return h.Index, true // the name tells several hops on one host apart
 		}
 		if mine := !evidence.IsProxy(process); found < 0 || mine || !serves {
 			found, serves = h.Index, mine
@@ -223,12 +220,12 @@ func Speaker(c *evidence.Case, l *spoken.Line) (index int, ok bool) {
 	return max(found, 0), found >= 0
 }
 
-// HopAt returns the index of the hop that a service at an address is.
+// HopAt returns the index of the hop whose service has an address.
 func HopAt(c *evidence.Case, addr netip.AddrPort) (index int, ok bool) {
 	return hopOf(c, says.Peer{Addr: addr})
 }
 
-// hopOf returns the index of the hop that a peer is.
+// hopOf returns the index of the hop that a peer in a text stands for.
 func hopOf(c *evidence.Case, p says.Peer) (int, bool) {
 	for _, h := range c.Hops {
 		switch {
@@ -246,8 +243,8 @@ func hopOf(c *evidence.Case, p says.Peer) (int, bool) {
 	return 0, false
 }
 
-// WriterOf returns the index of the hop that wrote an answer. A proxy's own page is the
-// proxy's; all else passed through it, and was written by the first hop that is no proxy.
+// WriterOf returns the index of the hop that wrote an answer. An error page of a proxy is the proxy's;
+// any other answer is that of the first hop that is no proxy.
 func WriterOf(c *evidence.Case, a answers.Answer) int {
 	if by, own := ownPage(a); own {
 		for _, h := range c.Hops {
@@ -260,8 +257,8 @@ func WriterOf(c *evidence.Case, a answers.Answer) int {
 	return FirstService(c)
 }
 
-// FirstService returns the index of the first hop that is no proxy, the last one where
-// all are. One that nobody watches may be a proxy.
+// FirstService returns the index of the first hop that is no proxy; the last hop where all are. A hop
+// that nobody watches may be a proxy.
 func FirstService(c *evidence.Case) int {
 	i := 0
 	for i < len(c.Hops)-1 && (c.Hops[i].Assumed || c.ProxyProcess(c.Hops[i]) != "") {
@@ -270,8 +267,8 @@ func FirstService(c *evidence.Case) int {
 	return i
 }
 
-// ownPage reports whether an answer is one that a proxy writes itself, and the beginning
-// of its name where it says so.
+// ownPage reports whether an answer is the error page of a proxy, and returns the beginning of the
+// proxy's name where the page has it.
 func ownPage(a answers.Answer) (by string, own bool) {
 	text, server := strings.ToLower(a.Says), strings.ToLower(a.By)
 	for _, p := range []struct{ word, process string }{

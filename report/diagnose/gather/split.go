@@ -12,7 +12,7 @@ import (
 	"github.com/rampload/rampload/report/format"
 )
 
-// byRequest counts attempts by request from the onset on, nil where they were not.
+// byRequest counts attempts by request since the onset; nil where they were not counted.
 func byRequest(c *evidence.Case) []evidence.Tally {
 	var out []evidence.Tally
 	for _, w := range c.Target.Windows {
@@ -29,8 +29,8 @@ func byRequest(c *evidence.Case) []evidence.Tally {
 	return out
 }
 
-// sizes returns the mean bytes of each request, and of its response: of successes of the
-// whole run, else what failed ones announced or brought. NaN is not known.
+// sizes returns the mean size of each request and of its response, in bytes: of the successes of the
+// whole run, else what failed responses announced or brought. NaN is not known.
 func sizes(c *evidence.Case, n int) (sent, received []float64) {
 	type sum struct{ attempts, ok, sent, received float64 }
 	sums := make([]sum, n)
@@ -66,8 +66,8 @@ func sizes(c *evidence.Case, n int) (sent, received []float64) {
 	return sent, received
 }
 
-// splits looks for a size of the requests, and one of the responses, that parts what
-// fails from what does not.
+// splits looks for a size of requests, and one of responses, above which requests fail and below which
+// they do not.
 func splits(c *evidence.Case) (request, response *evidence.Split) {
 	tallies := byRequest(c)
 	if len(tallies) < 2 {
@@ -78,9 +78,9 @@ func splits(c *evidence.Case) (request, response *evidence.Split) {
 }
 
 const (
-	splitFails  = 0.5  // the share above a size that fails, at least
-	splitPasses = 0.1  // of that share fails below it, at most
-	splitGap    = 1.05 // how much larger the smallest that fails is, at least
+	splitFails  = 0.5  // least share of the requests above the size that fails
+	splitPasses = 0.1  // largest share of that share that fails below the size
+	splitGap    = 1.05 // least ratio of the smallest size that fails to the largest that passes
 )
 
 func splitBy(c *evidence.Case, what string, tallies []evidence.Tally, size []float64) *evidence.Split {
@@ -90,7 +90,7 @@ func splitBy(c *evidence.Case, what string, tallies []evidence.Tally, size []flo
 			continue
 		}
 		if math.IsNaN(size[i]) {
-			return nil // it could be of any size
+			return nil // a request of this kind may have any size
 		}
 		order = append(order, i)
 	}
@@ -122,7 +122,7 @@ func splitBy(c *evidence.Case, what string, tallies []evidence.Tally, size []flo
 	return best
 }
 
-// WorstRequest says that one of several requests fails far more often than the others.
+// WorstRequest says in words that one of several requests fails far more often than the others.
 func WorstRequest(c *evidence.Case) string {
 	tallies := byRequest(c)
 	var all evidence.Tally
@@ -148,7 +148,7 @@ func WorstRequest(c *evidence.Case) string {
 	return fmt.Sprintf("%s failed %s of %s times, the other requests %s of %s", RequestName(c, uint32(worst)), format.Number(w.Failed), format.Number(w.Attempts), format.Number(rest.Failed), format.Number(rest.Attempts))
 }
 
-// splitTexts words both splits, once where they part the same requests.
+// splitTexts says both splits in words; only one where they separate the same requests.
 func splitTexts(c *evidence.Case) string {
 	var parts []string
 	for _, s := range []*evidence.Split{c.BySent, c.ByReceived} {
@@ -159,11 +159,11 @@ func splitTexts(c *evidence.Case) string {
 	return strings.Join(parts, "; ")
 }
 
-// FailingKinds says that some of several requests fail whenever they are sent, from the time
-// that failures are read from on, and the others hardly ever: what all of them share is not
-// what lacks. constant: they did so from the start of the load, at every load.
+// FailingKinds says in words that some of several kinds of request fail whenever they are sent, and the
+// others hardly ever. Then nothing that all requests share is missing. constant is set where they did so
+// from the start of the load, at any load.
 func FailingKinds(c *evidence.Case) (text string, constant bool) {
-	const enough = 10 // failures of a kind
+	const enough = 10 // failures of one kind of request
 	var names []string
 	var bad, rest evidence.Tally
 	for i, t := range byRequest(c) {

@@ -5,9 +5,9 @@ import (
 	"github.com/rampload/rampload/report/diagnose/spoken"
 )
 
-// together makes one of what the instances of a service say alike, by the ids of requests,
-// of the same peer: each served a part of what failed, and said so of its part. It stands
-// in the place of the first.
+// together merges lines of the instances of a service that say the same about the same peer and are
+// joined by ids. Each instance served a part of the failed requests, and tells of its part. The merged
+// line takes the place of the first.
 func together(joined []spoken.Joined) (out []*spoken.Joined) {
 	type key struct {
 		service string
@@ -39,7 +39,7 @@ func together(joined []spoken.Joined) (out []*spoken.Joined) {
 		if whole.Times += j.Times; whole.Times <= max(whole.Of, j.Of) {
 			whole.Of = max(whole.Of, j.Of)
 		} else {
-			whole.Of += j.Of // each kept only its own
+			whole.Of += j.Of // each log has the ids of its own part only
 		}
 		whole.Share, whole.First = min(1, whole.Share+j.Share), min(whole.First, j.First)
 		whole.Hosts, out[p.at] = len(p.hosts), &whole

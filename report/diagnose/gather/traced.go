@@ -9,8 +9,7 @@ import (
 	"github.com/rampload/rampload/report/format"
 )
 
-// quoteTrace words what traces say: at which call, of how many, and of how many that went
-// well.
+// quoteTrace says in words at which call traces failed, how many, and how many of the good ones did.
 func quoteTrace(c *evidence.Case, j *spoken.Joined) string {
 	how := fmt.Sprintf("%s of %s traces of failed transactions", format.Number(j.Times), format.Number(j.Of))
 	if e := j.Edge; e.GoodOf > 0 {
@@ -19,8 +18,7 @@ func quoteTrace(c *evidence.Case, j *spoken.Joined) string {
 	return fmt.Sprintf("trace: %s: %s (%s, first at %s)", j.Edge, Telling(j.Text, j.Phrase), how, c.Run.LoadText(c.Run.LoadAt(j.First), j.First))
 }
 
-// traced returns the index of the hop that a service of traces is, by the names that
-// profiles and processes have.
+// traced returns the index of the hop that a service of traces is, by the names of hosts and processes.
 func traced(c *evidence.Case, service string) (index int, ok bool) {
 	service = strings.ToLower(service)
 	if service == "" {
@@ -35,7 +33,7 @@ func traced(c *evidence.Case, service string) (index int, ok bool) {
 	return 0, len(c.Hops) > 0 && strings.ToLower(c.Target.Info.Name) == service
 }
 
-// failingCall says at which call nearly all traces of failed transactions failed, and hardly
+// failingCall says in words at which call nearly all traces of failed transactions failed, and hardly
 // any of good ones.
 func failingCall(c *evidence.Case) string {
 	for i := range c.Spoken {

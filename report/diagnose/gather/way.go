@@ -13,20 +13,18 @@ import (
 	"github.com/rampload/rampload/report/diagnose/waiting"
 )
 
-// judged is how long from the onset on is looked at: later, what failed before may keep a
-// hop busy. beforeIt is how long before the onset is compared with.
+// judged is the time from the onset that is read, in seconds. Later, the consequences of the failures
+// may keep a hop busy. beforeIt is the time before the onset that it is compared with.
 const judged, beforeIt = 12.0, 20.0
 
-// shortly is how long requests wait at least that were given up, in seconds: what fails
-// sooner has not waited.
+// shortly is the least time, in seconds, after which a failed request counts as one that waited.
 const shortly = 0.1
 
-// settles is how long it takes until what stands shows, in seconds.
+// settles is how long after the onset waiting requests show in the readings, in seconds.
 const settles = 2.0
 
-// follow finds the hops of a target by who was seen to serve it and whom that asks, and
-// follows the waiting along them. It reports whether it found any; the profile's hosts
-// stay where no sockets were read.
+// follow finds the hops of a target from the sockets that were seen, and follows the waiting along them.
+// It reports whether it found any; where no sockets were read, the hosts of the profile stay.
 func follow(c *evidence.Case) bool {
 	if c.Run.Graph == nil {
 		return false
@@ -42,16 +40,16 @@ func follow(c *evidence.Case) bool {
 		c.Way.Dismiss()
 	}
 	station(c, first, named)
-	if len(c.Run.Targets) == 1 { // what several targets bring to a host cannot be told apart
+	if len(c.Run.Targets) == 1 { // requests of several targets cannot be told apart at a host
 		c.Reach = reaches(c, first)
 	}
 	return true
 }
 
-// dialled returns the addresses of a target that connections went to.
+// dialled returns the addresses of a target to which connections went.
 func dialled(c *evidence.Case) []netip.AddrPort { return c.Run.Addresses(c.Target) }
 
-// spans returns the time in which requests failed or stood still, and the time before it.
+// spans returns the spans in which requests failed or stood still, and those before to compare with.
 func spans(c *evidence.Case) (now, before []waiting.Span) {
 	end := c.Run.Duration()
 	if stops := evidence.Stops(c); len(stops) >= 2 && (c.Onset.Status != evidence.Found || stops[len(stops)-1].From > c.At) {
@@ -64,7 +62,7 @@ func spans(c *evidence.Case) (now, before []waiting.Span) {
 		return now, before
 	}
 	if o := c.Onset; o != nil && (o.Status == evidence.Found || o.Status == evidence.Transient) {
-		// What is read at the onset itself was read before it had filled.
+		// Readings at the onset itself were taken before the queues had filled.
 		at := o.At.Value
 		from := at
 		if end-at >= 2*settles {
@@ -82,9 +80,8 @@ func spans(c *evidence.Case) (now, before []waiting.Span) {
 	return []waiting.Span{{From: 0, To: end}}, []waiting.Span{{From: -beforeIt, To: 0}}
 }
 
-// badTimes parts a run without an onset into the times in which requests failed that were
-// due then, and those in which none did: what is different in the one is compared with the
-// other. Nil where either is too short to compare.
+// badTimes divides a run without an onset into the times in which the requests due then failed, and
+// those in which they did not. Nil where either is too short to compare.
 func badTimes(c *evidence.Case) (bad, good []waiting.Span) {
 	if c.Onset == nil || c.Onset.Status == evidence.Found || c.Parts.Failed < 20 {
 		return nil, nil
@@ -114,8 +111,7 @@ func badTimes(c *evidence.Case) (bad, good []waiting.Span) {
 	return bad, good
 }
 
-// lastFailed returns the end of the last window in which requests were due that failed, in
-// seconds.
+// lastFailed returns the end of the last window with a request that failed, in seconds.
 func lastFailed(c *evidence.Case) float64 {
 	for i := c.Run.N - 1; i >= 0; i-- {
 		if c.Target.Failed[i] > 0 {
@@ -125,8 +121,8 @@ func lastFailed(c *evidence.Case) float64 {
 	return c.Run.Duration()
 }
 
-// RequestsWaited reports whether the failures are of requests that waited: for nothing, for a
-// gateway's patience, or far longer than answers take; or answers came in spells.
+// RequestsWaited reports whether the failed requests waited: until a timeout of the client or a gateway,
+// or far longer than answers take; or whether answers stopped for whole spells.
 func RequestsWaited(c *evidence.Case) bool {
 	if c.Onset == nil {
 		return false
@@ -136,27 +132,27 @@ func RequestsWaited(c *evidence.Case) bool {
 			return true
 		}
 		if _, late := evidence.LateRefusals(c); late {
-			return true // all after the same time, which is longer than answers take
+			return true // all were refused after the same time, which is longer than answers take
 		}
 		return evidence.QuantileOf(c.Durations(func(x *attack.Failure) bool { return x.Phase != attack.PhaseIdle }), 0.5) >= max(shortly, 3*c.AnswerTime())
 	}
 	return len(evidence.Stops(c)) >= 2
 }
 
-// holdsThem reports whether the first hop holds a good part of the requests that the client
-// waits for: those that it does not hold stand between the two, whatever few it has. Where
-// its queue is full they cannot come up.
+// holdsThem reports whether the first hop holds a good part of the requests that the client waits for.
+// If not, the requests stand between the client and the hop. A hop with a full accept queue counts as
+// holding them, as connections cannot come up.
 func holdsThem(c *evidence.Case, now []waiting.Span) bool {
 	at := c.Way.Culprit
 	if at == nil || at.Worst == nil || at.Now.NotAccepted >= 1 || len(c.Way.Walked) > 1 {
 		return true
 	}
 	if c.Parts.Cell[attack.Timeout][attack.PhaseDial] >= 0.9*c.Parts.Failed {
-		return false // their connections did not come up, and none waits to be accepted
+		return false // connections do not come up, and none waits to be accepted
 	}
 	part := 0.25
 	if c.Parts.Share(attack.Timeout) < 0.9 {
-		part = 0.1 // it answered most of them, late, and so had them
+		part = 0.1 // the hop answered most of them late, and so had them
 	}
 	var waited []float64
 	for _, s := range now {
@@ -167,9 +163,9 @@ func holdsThem(c *evidence.Case, now []waiting.Span) bool {
 	return !(at.Now.Open() < part*evidence.QuantileOf(waited, 0.5))
 }
 
-// stoodLongEnough reports whether what stands at the hop where the waiting ends is about
-// as old as failures had waited: what they waited for must have taken as long. Connections
-// that are not taken have no age, and those that wait inside for a pool had none there.
+// stoodLongEnough reports whether the requests at the culprit are about as old as failed requests
+// waited. If they are much younger, the failures waited elsewhere. Connections that are not accepted
+// have no age, and requests that wait for a pool have none at the next hop.
 func stoodLongEnough(c *evidence.Case) bool {
 	at := c.Way.Culprit
 	if at == nil || at.Worst == nil || at.State != report.StandsInside || at.Now.NotAccepted >= 1 {
@@ -178,25 +174,25 @@ func stoodLongEnough(c *evidence.Case) bool {
 	part := 0.5
 	if len(c.Way.Walked) == 1 {
 		if c.Parts.Share(attack.Timeout) < 0.9 {
-			return true // it answered them itself
+			return true // the hop itself answered them
 		}
-		part = 0.2 // what the client waits for is not there at all
+		part = 0.2 // much younger requests: those that the client waits for are not there
 	}
 	if before := c.Way.Before(at); at.AsksAgain(before) {
-		at = before // all that time was spent in calls to it, one after the other
+		at = before // the time was spent in several calls to the culprit, one after the other
 	}
 	if queued(c.Way) {
-		return true // most of the time was spent before a request was read at all
+		return true // most of the time was spent before a request was read
 	}
 	waited := evidence.QuantileOf(c.Durations(func(x *attack.Failure) bool { return x.Phase != attack.PhaseIdle }), 0.5)
 	if up := c.Way.Before(at); up != nil && up.To != nil && up.To.Oldest > 0 {
-		waited = min(waited, up.To.Oldest) // the rest of the time they were not there yet
+		waited = min(waited, up.To.Oldest) // before that the requests were not at the culprit yet
 	}
 	return !(at.Now.Oldest < part*waited)
 }
 
-// queued reports whether more requests stand before one of the hops on the way, not read, than
-// that hop has read: they wait for those before them, each as long as the hop behind takes.
+// queued reports whether a hop on the way has more requests unread than read. The unread ones wait for
+// those before them, each for as long as the next hop takes.
 func queued(w *waiting.Way) bool {
 	return slices.ContainsFunc(w.Walked[:len(w.Walked)-1], func(s *waiting.Step) bool {
 		unread := s.Now.Owed - s.Now.Served()
@@ -204,9 +200,9 @@ func queued(w *waiting.Way) bool {
 	})
 }
 
-// station makes hops of a chain: the proxies and the service behind them, and further in
-// as far as the waiting was followed or the profile names hosts. Of several instances the
-// one is asked that most speaks against.
+// station makes the case's hops from a chain: the proxies and the service behind them, and further hops
+// as far as the waiting was followed or the profile names hosts. Of several instances it takes the one
+// that most evidence points to.
 func station(c *evidence.Case, first *hops.Hop, named []string) {
 	var path []*hops.Hop
 	for at := first; at != nil; {
@@ -228,7 +224,7 @@ func station(c *evidence.Case, first *hops.Hop, named []string) {
 	at := slices.IndexFunc(named, inChain)
 	c.Routers = slices.Clone(named[:max(at, 0)])
 	last := out[len(out)-1]
-	for i, name := range named { // hosts behind those that were seen
+	for i, name := range named { // hosts of the profile behind those that were seen
 		if i > at && !inChain(name) && !last.Assumed && !slices.ContainsFunc(named[i:], inChain) {
 			out = append(out, evidence.Hop{Index: len(out), Host: name, Also: c.Run.SharedWith(name)})
 		}
@@ -244,19 +240,19 @@ func station(c *evidence.Case, first *hops.Hop, named []string) {
 	c.Hops = out
 }
 
-// GoneBefore is how long before failures begin, and GoneAfter how long after, a store may have
-// ended that they follow from, in seconds: what it had is asked for elsewhere, and that fills up.
+// A store may have ended GoneBefore to GoneAfter seconds around the onset for the failures to be its
+// consequence: its callers ask elsewhere, where queues fill first.
 const GoneBefore, GoneAfter = 3.0, 1.0
 
-// Gone reports whether the only instance of a store that keeps what it has in memory ended in
-// some time, in seconds, and did not come back; and how it ended.
+// Gone reports whether the only instance of an in-memory store ended between two times, in seconds, and
+// did not come back; and how it ended.
 func Gone(c *evidence.Case, at *hops.Hop, from, to float64) (bool, evidence.Death) {
 	if len(at.Instances) != 1 || !InMemory(at.Process) {
 		return false, evidence.Death{}
 	}
 	host := at.Hosts()[0]
 	ends := slices.DeleteFunc(kernels.Deaths(c, evidence.Hop{Host: host, Also: c.Run.SharedWith(host), Station: at}), func(d evidence.Death) bool {
-		return d.Process != at.Process // whoever checks it, or reads its metrics
+		return d.Process != at.Process // other processes of the host: health checks, exporters
 	})
 	if len(ends) == 0 {
 		return false, evidence.Death{}
@@ -265,12 +261,12 @@ func Gone(c *evidence.Case, at *hops.Hop, from, to float64) (bool, evidence.Deat
 	if slices.ContainsFunc(c.Run.Log.Events, func(e probe.Event) bool {
 		return e.Kind == probe.ProcessStart && e.Host == host && e.Process == at.Process && e.At.Seconds() >= last.At
 	}) {
-		return false, last // late, but it is back
+		return false, last // it came back, if late
 	}
 	return !last.Replaced && last.Others == 0 && last.At >= from && last.At <= to, last
 }
 
-// after returns the next hop of the way that is of interest, nil at its end.
+// after returns the hop behind this one on the way of the failed requests; nil at its end.
 func after(c *evidence.Case, at *hops.Hop, named []string) *hops.Hop {
 	if w := c.Way; w != nil && w.Culprit != nil {
 		for i, s := range w.Walked[:len(w.Walked)-1] {
@@ -293,8 +289,8 @@ func after(c *evidence.Case, at *hops.Hop, named []string) *hops.Hop {
 	return erringNext(c, at)
 }
 
-// instance returns the host of the instance that most speaks against: what logs say, what
-// it ended, sent and lost, else the requests that stood at it.
+// instance returns the host of the instance that most evidence points to: by logs, by the connections
+// that it ended, by resets and ends of processes, else by the requests that stood there.
 func instance(c *evidence.Case, at *hops.Hop) string {
 	if told := toldInstance(c, at); told != "" {
 		return told
@@ -332,7 +328,7 @@ func stepOf(c *evidence.Case, at *hops.Hop) *waiting.Step {
 	return c.Way.Steps[i]
 }
 
-// StepAt returns where the requests of a hop stood, nil where that was not seen.
+// StepAt returns where the requests of a hop stood; nil where that was not seen.
 func StepAt(c *evidence.Case, h evidence.Hop) *waiting.Step {
 	if h.Station == nil {
 		return nil
@@ -340,8 +336,7 @@ func StepAt(c *evidence.Case, h evidence.Hop) *waiting.Step {
 	return stepOf(c, h.Station)
 }
 
-// Culprit returns the hop that the waiting ends at; false where requests stood nowhere
-// that was seen.
+// Culprit returns the hop at which the walk along the waiting ended; false where it found none.
 func Culprit(c *evidence.Case) (evidence.Hop, bool) {
 	if c.Way == nil || c.Way.Culprit == nil {
 		return evidence.Hop{}, false
