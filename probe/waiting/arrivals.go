@@ -8,55 +8,55 @@ import (
 	"time"
 )
 
-// arrivals estimates how many requests came in to the services of a namespace, from what
-// two readings of the sockets differ in:
+// arrivals estimates how many requests came in to the services of a namespace, from the difference
+// between two readings of the sockets:
 //
-//   - On a connection that is there, each segment of data that came in is a request. One
-//     that takes several segments, as a long body does, counts as several.
-//   - What came in on connections that were gone, or not there yet, when somebody looked
-//     is the bytes that came in to the namespace less those of connections that are there.
-//     It is as many requests as so many bytes are elsewhere, and divided as the bytes of new
-//     connections are that were seen. At least each such connection is one (PassiveOpens
-//     less those that were seen to be new).
+//   - On a connection that is seen, each segment of data that came in is a request. A request of
+//     several segments, such as one with a long body, counts as several.
+//   - Connections that opened and closed between two readings are not seen. Their bytes are those
+//     that came in to the namespace less those of the connections seen. They are turned into
+//     requests at the bytes a request of the connections seen, and divided among services as the
+//     bytes of new connections are. Each unseen connection is at least one request (PassiveOpens
+//     less the new connections seen).
 //
-// What was there at the first reading is where counting begins.
+// Counting begins at the first reading.
 type arrivals struct {
 	known map[flow]heard
 	round uint32
 	last  came
-	owed  float64 // connections that nobody was seen to have taken yet
-	out   float64 // bytes that came in on connections that this end made
-	seen  float64 // bytes of this reading, of all connections
+	owed  float64 // connections opened that were not attributed to a service yet
+	out   float64 // bytes that came in on connections that this end opened
+	seen  float64 // bytes of all connections in this reading
 
-	freshOut float64 // of out, those of connections that were seen for the first time
-	ahead    float64 // bytes that were seen before the kernel's total had them: 0 or below
+	freshOut float64 // of out, those of connections seen for the first time
+	ahead    float64 // bytes seen on connections before the kernel's total had them, as a negative number
 }
 
-// came is what has come in to a namespace since it was made; NaN where it is not told.
+// came is what has come in to a namespace since it was made; NaN where the kernel does not tell.
 type came struct {
 	opens float64 // connections (PassiveOpens)
-	bytes float64 // of data in TCP segments, about: without IP and TCP headers
+	bytes float64 // about, of data in TCP segments, without IP and TCP headers
 }
 
 // flow is a connection as a service sees it.
 type flow struct{ local, remote netip.AddrPort }
 
-// heard is what was known of a connection when it was seen last.
+// heard is what is known of a connection from the last reading.
 type heard struct {
 	in, out, round uint32
 	bytes          uint64
-	pieces         uint32        // readings in which more came in, since this end sent last
-	since          time.Duration // since data came in
-	longest        time.Duration // between two pieces, at least
+	pieces         uint32        // readings that found more data in, since this end last sent
+	since          time.Duration // age of the last data that came in
+	longest        time.Duration // lower bound of the longest time between two pieces
 }
 
-// comes reports whether a request still comes in on a connection: it came in several
-// pieces, which were read and not answered, and the next one is not overdue.
+// comes reports whether a request is still coming in on a connection: several pieces of it were read
+// and not answered, and the next piece is not overdue.
 func (h *heard) comes(c conn) bool {
 	return h.pieces >= 2 && !c.unread() && c.info.received <= 2*h.longest+2*time.Second
 }
 
-// next returns what is known of a connection after one more reading.
+// next returns what is known of a connection after another reading.
 func (h heard) next(c conn, round uint32) heard {
 	now := heard{in: c.info.in, out: c.info.out, round: round, bytes: c.info.bytesIn, since: c.info.received}
 	if now.out != h.out {
@@ -70,8 +70,8 @@ func (h heard) next(c conn, round uint32) heard {
 	return now
 }
 
-// answers returns how many answers came since the reading before: of what came in pieces one for
-// each segment that was sent, and where none was sent the first piece alone.
+// answers returns how many answers came since the reading before. Of data in several pieces it counts
+// one for each segment that this end sent, and only the first piece where it sent none.
 func (h heard) answers(c conn) float64 {
 	came, sent := c.info.in-h.in, c.info.out-min(h.out, c.info.out)
 	switch {
@@ -83,20 +83,20 @@ func (h heard) answers(c conn) float64 {
 	return 0
 }
 
-// maxFlows bounds the connections that are told apart.
+// maxFlows is how many connections are followed one by one.
 const maxFlows = 1 << 17
 
-// count takes a connection of this reading to a service, or one that this end made to a
-// peer; both are nil for one that nobody holds.
+// count adds a connection of this reading: one to a service, or one that this end opened to a peer.
+// Both are nil for a connection that no process holds.
 func (a *arrivals) count(s *service, p *peer, c conn) {
 	if a.known == nil {
 		a.known = map[flow]heard{}
 	}
 	key := flow{c.local, c.remote}
 	before, known := a.known[key]
-	fresh := !known || c.info.in < before.in || c.info.bytesIn < before.bytes // another one from the same port
+	fresh := !known || c.info.in < before.in || c.info.bytesIn < before.bytes // counters went back: another connection from the same port
 	if !known && len(a.known) >= maxFlows {
-		return // what it had brought before would be counted at each reading
+		return // without a place to remember it, its earlier data would be counted again at each reading
 	}
 	if known || len(a.known) < maxFlows {
 		now := heard{in: c.info.in, out: c.info.out, round: a.round, bytes: c.info.bytesIn, since: c.info.received}
@@ -122,7 +122,7 @@ func (a *arrivals) count(s *service, p *peer, c conn) {
 		}
 		if p != nil {
 			p.asked += float64(c.info.out - min(before.out, c.info.out))
-			if !fresh { // what comes first may be a greeting
+			if !fresh { // the first data may be a greeting of the server
 				p.answered += before.answers(c)
 			}
 		}
@@ -136,7 +136,7 @@ func (a *arrivals) count(s *service, p *peer, c conn) {
 	s.segments, s.bytes = s.segments+requests, s.bytes+bytes
 }
 
-// settle ends a reading, by what has come in to the namespace.
+// settle ends a reading with the totals of the namespace.
 func (t *tally) settle(now came) {
 	a := &t.arrivals
 	for key, h := range a.known {
@@ -150,7 +150,7 @@ func (t *tally) settle(now came) {
 		fresh += s.fresh
 		all += s.freshAll
 	}
-	missed := 0.0 // requests that are known by their bytes
+	missed := 0.0 // requests on unseen connections, by their bytes
 	if a.round > 0 {
 		missed = t.unseen(a.balance(now.bytes - a.last.bytes - a.seen))
 		if opened := now.opens - a.last.opens; opened > 0 { // false for NaN
@@ -162,12 +162,12 @@ func (t *tally) settle(now came) {
 	if a.owed -= missed; a.owed > 0 {
 		t.divide(all)
 	}
-	a.owed = max(a.owed, -1) // a connection that is seen before the counter is read
+	a.owed = max(a.owed, -1) // one connection may be seen before the counter has it
 }
 
-// balance returns the bytes that came in unseen. Total and connections are not read at one
-// moment: of a busy host one is ahead of the other at one reading and behind at the next,
-// and what was seen too early is taken off what is missed later.
+// balance returns the bytes that came in on unseen connections. The total and the connections are not
+// read at one moment, so on a busy host one is ahead of the other now and behind at the next reading.
+// Bytes seen too early are taken off the bytes that are missing later.
 func (a *arrivals) balance(missed float64) float64 {
 	if math.IsNaN(missed) {
 		return 0
@@ -177,9 +177,9 @@ func (a *arrivals) balance(missed float64) float64 {
 	return max(missed, 0)
 }
 
-// unseen adds the requests that bytes stand for which came in on no connection that was
-// seen, and returns how many they are. Such connections are new, so they are divided as the
-// new ones are that were seen; where none was, as all are.
+// unseen adds the requests of unseen connections to services, by their bytes, and returns how many they
+// are. Unseen connections are new, so they are divided among services as the new connections seen are;
+// where none was, as all connections are.
 func (t *tally) unseen(bytes float64) float64 {
 	part := func(s *service) float64 { return s.freshBytes }
 	seen := t.arrivals.freshOut
@@ -206,9 +206,9 @@ func (t *tally) unseen(bytes float64) float64 {
 	return sum
 }
 
-// divide gives the connections that nobody was seen to have taken to services: as their
-// new connections are, all of which there were so many; where none was ever seen, to whoever
-// has connections, else to whoever listens, all alike.
+// divide divides connections that were not seen among services, as their new connections are. all is
+// the number of those. Where no new one was ever seen, the services with connections get equal parts,
+// else all that listen.
 func (t *tally) divide(all float64) {
 	a := &t.arrivals
 	if all > 0 {
@@ -235,15 +235,14 @@ func (t *tally) divide(all float64) {
 	}
 }
 
-// The sizes of headers that a segment of Linux has: IP without options, and TCP with its
-// timestamps.
+// Sizes of the headers of a segment as Linux sends it: IP without options, TCP with timestamps.
 const (
 	headers4 = 20 + 32
 	headers6 = 40 + 32
 )
 
-// readCame reads what has come in from net/snmp, net/netstat and net/snmp6. Packets of
-// both families are counted by bytes and number; what is no TCP counts as if it were.
+// readCame reads what has come in from net/snmp, net/netstat and net/snmp6: bytes and packets of IPv4
+// and IPv6. Packets of other protocols count as TCP.
 func readCame(snmp, netstat, snmp6 []byte) came {
 	out := came{opens: field(snmp, "Tcp: ", "PassiveOpens")}
 	out.bytes = field(netstat, "IpExt: ", "InOctets") - headers4*field(snmp, "Ip: ", "InReceives")
@@ -253,7 +252,7 @@ func readCame(snmp, netstat, snmp6 []byte) came {
 	return out
 }
 
-// line6 returns a value of net/snmp6, NaN where it is not there.
+// line6 returns a value of net/snmp6; NaN where it is missing.
 func line6(b []byte, name string) float64 {
 	for len(b) > 0 {
 		line, rest, _ := bytes.Cut(b, []byte("\n"))
@@ -273,8 +272,8 @@ func number(b []byte) float64 {
 	return float64(n)
 }
 
-// field returns a value of net/snmp or net/netstat, whose lines come in pairs: names, and
-// values in their order. It is NaN where it is not there.
+// field returns a value of net/snmp or net/netstat; NaN where it is missing. The lines of these files
+// come in pairs: names, then values in the same order.
 func field(b []byte, group, name string) float64 {
 	names, ok := nextLine(&b, group)
 	values, also := nextLine(&b, group)

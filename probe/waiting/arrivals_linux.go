@@ -6,7 +6,7 @@ import (
 	"github.com/rampload/rampload/probe/internal/procfs"
 )
 
-// totals are the files that tell what has come in to a namespace.
+// totals are the files with what has come in to a namespace.
 type totals struct{ snmp, netstat, snmp6 *procfs.File }
 
 // openTotals opens them in the network namespace of the calling thread.
@@ -15,7 +15,7 @@ func openTotals() totals {
 	return totals{procfs.Try(net + "snmp"), procfs.Try(net + "netstat"), procfs.Try(net + "snmp6")}
 }
 
-// read reads what has come in. What cannot be read is not told.
+// read reads what has come in; NaN for what cannot be read.
 func (t totals) read() came {
 	snmp, _ := t.snmp.Read()
 	netstat, _ := t.netstat.Read()

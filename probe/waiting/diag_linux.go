@@ -7,7 +7,7 @@ import (
 	"github.com/rampload/rampload/probe/internal/sockdiag"
 )
 
-// dumpStates are the states that are asked for. A listener is in a table of its own.
+// dumpStates are the states that a dump asks for. The kernel has listeners in a table of their own.
 const dumpStates = 1<<established | 1<<synSent | 1<<closeWait | 1<<listen
 
 // infoWanted asks for INET_DIAG_INFO, a struct tcp_info.
@@ -19,8 +19,7 @@ const (
 	infoAttr   = 2 // INET_DIAG_INFO
 )
 
-// parseConn reads a struct inet_diag_msg with its attributes; false for bytes that are
-// none.
+// parseConn reads a struct inet_diag_msg with its attributes; false for other bytes.
 func parseConn(b []byte) (conn, bool) {
 	x, b, ok := sockdiag.Parse(b)
 	if !ok {

@@ -12,14 +12,13 @@ import (
 	"github.com/rampload/rampload/probe/internal/procfs"
 )
 
-// maxReaders bounds the threads of the services of a namespace that are looked at in one
-// reading. Of a service with more, those that were not looked at count as the others.
+// maxReaders is how many threads of the services of a namespace one reading looks at. The threads
+// beyond that are taken to do what the others do.
 const maxReaders = 128
 
-// countIncomplete counts the requests of each service that came in only in part: on
-// connections on which all that came was read, and of which a thread waits for more, or on
-// which more came piece by piece. Sockets alone do not tell such a request from one that
-// is worked on.
+// countIncomplete counts the requests of each service that have come in only in part. All data of
+// their connection was read, and either a thread sleeps to read more from it, or data went on coming
+// in pieces. Sockets alone do not tell such a request from one that the service works on.
 func (s *Sampler) countIncomplete() {
 	var asked []*service
 	for _, x := range s.tally.services {
@@ -56,8 +55,8 @@ func (s *Sampler) countIncomplete() {
 	}
 }
 
-// unseen is how many more requests threads wait for the rest of that were not looked at: of
-// the looked at ones so many did, of as many threads in so many of all processes.
+// unseen estimates how many incomplete requests belong to threads that were not looked at, from the
+// share among the threads that were.
 func unseen(waiting, looked, threads, pids, all int) float64 {
 	if looked == 0 || pids == 0 {
 		return 0
@@ -66,8 +65,8 @@ func unseen(waiting, looked, threads, pids, all int) float64 {
 	return float64(waiting) * (every/float64(looked) - 1)
 }
 
-// readsFrom returns the inodes of the sockets that threads of a process sleep to read
-// from, and how many threads it has. It looks at no more than so many of them.
+// readsFrom returns the inodes of the sockets that threads of a process sleep to read from, and how many
+// threads the process has. It looks at the first most of them.
 func readsFrom(pid int32, most int) (out []uint32, threads int) {
 	dir := filepath.Join("/proc", strconv.Itoa(int(pid)))
 	tasks, err := os.Open(filepath.Join(dir, "task"))
@@ -81,7 +80,7 @@ func readsFrom(pid int32, most int) (out []uint32, threads int) {
 		task := filepath.Join(dir, "task", tid)
 		call, err := os.ReadFile(filepath.Join(task, "syscall"))
 		if err != nil {
-			continue // it ended, or may not be looked at
+			continue // the thread ended, or may not be read
 		}
 		fd, ok := readCall(call, func(at uint64) ([]byte, bool) { return peek(task, at) })
 		if !ok || !sleeps(task) {
@@ -101,13 +100,13 @@ func readsFrom(pid int32, most int) (out []uint32, threads int) {
 // pollInput is POLLIN of poll(2).
 const pollInput = 1
 
-// readCall returns the descriptor that a thread is about to read from, by
-// /proc/PID/task/TID/syscall: the number of the call and its arguments. A wait for input on
-// one descriptor alone is a read of it. at reads a struct pollfd of the thread.
+// readCall returns the descriptor that a thread waits to read from, by /proc/PID/task/TID/syscall: the
+// number of the system call and its arguments. Waiting for input on a single descriptor counts as
+// reading from it. at reads a struct pollfd in the thread's memory.
 func readCall(b []byte, at func(address uint64) ([]byte, bool)) (fd int, ok bool) {
 	fields := bytes.Fields(b)
 	if len(fields) < 3 {
-		return 0, false // it runs
+		return 0, false // the thread runs
 	}
 	number, err := strconv.Atoi(string(fields[0]))
 	if err != nil {
@@ -154,7 +153,7 @@ func peek(task string, at uint64) ([]byte, bool) {
 	return b, err == nil
 }
 
-// sleeps reports whether a thread sleeps, and nobody has stopped it.
+// sleeps reports whether a thread sleeps, and is not stopped by a signal.
 func sleeps(task string) bool {
 	b, err := os.ReadFile(filepath.Join(task, "stat"))
 	if err != nil {

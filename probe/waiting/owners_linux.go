@@ -15,15 +15,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// owners knows which process holds which socket. It looks through the descriptors of the
-// processes of one network namespace, which is dear, as rarely as its share of a core
-// asks for.
+// owners knows which process holds which socket. It walks the descriptors of all processes of a network
+// namespace. That is expensive, so it does so only as often as its share of a core allows.
 type owners struct {
 	share   float64
 	due     time.Time
 	byIno   map[uint32]int32
 	names   map[int32]processName
-	peers   map[peerOf]string // who was last seen with connections to a peer
+	peers   map[peerOf]string // the process last seen with connections to a peer
 	scanned time.Time
 	hidden  int // processes whose descriptors may not be read
 	scans   int
@@ -34,19 +33,18 @@ type processName struct {
 	start uint64
 }
 
-// peerOf is a peer of some user's processes.
+// peerOf is a peer of the processes of one user.
 type peerOf struct {
 	netns uint64
 	addr  netip.AddrPort
 	uid   uint32
 }
 
-// scanAtLeast bounds how rarely descriptors are looked through. With 40,000 of them it
-// takes 100 ms.
+// scanAtLeast is the longest time between two walks. A walk takes 100 ms with 40,000 descriptors.
 const scanAtLeast = time.Minute
 
-// scan looks who holds which sockets, if it is time to: sooner where there are some of
-// nobody that is known. It runs on the caller's thread and reports whether it did.
+// scan walks the descriptors if that is due: sooner where some sockets have no known process. It runs on
+// the caller's thread, and reports whether it walked.
 func (o *owners) scan(ctx context.Context, now time.Time, unknown bool) bool {
 	soon := o.scanned.Add(o.due.Sub(o.scanned) / 4)
 	if o.byIno != nil && now.Before(o.due) && (!unknown || !now.After(soon)) {
@@ -79,7 +77,7 @@ func (o *owners) scan(ctx context.Context, now time.Time, unknown bool) bool {
 	return true
 }
 
-// holds notes the sockets of one process.
+// holds records the sockets of one process.
 func (o *owners) holds(name string, pid int32, buf []byte, known map[int32]processName) {
 	fds, err := os.Open(filepath.Join("/proc", name, "fd"))
 	if err != nil {
@@ -129,11 +127,11 @@ func socketInode(link []byte) (uint32, bool) {
 	return uint32(n), err == nil
 }
 
-// genericNames are names of a runtime's first thread, which say nothing.
+// genericNames are names that runtimes give their first thread, and that say nothing.
 var genericNames = []string{"MainThread", "node-MainThread", "main"}
 
-// nameOf is what people call a process: its command name, or what it was started by
-// where a runtime gave its first thread a name of no meaning.
+// nameOf returns the name of a process: its command name, or the program that it was started with where
+// the command name is a generic one.
 func nameOf(pid string) string {
 	comm, err := os.ReadFile(filepath.Join("/proc", pid, "comm"))
 	if err != nil {
@@ -151,7 +149,7 @@ func nameOf(pid string) string {
 	return filepath.Base(string(first))
 }
 
-// startOf is when a process started, in ticks after boot; 0 if it is gone.
+// startOf returns when a process started, in clock ticks since boot; 0 if it is gone.
 func startOf(pid string) uint64 {
 	b, err := os.ReadFile(filepath.Join("/proc", pid, "stat"))
 	if err != nil {
@@ -166,11 +164,11 @@ func startOf(pid string) uint64 {
 	return 0
 }
 
-// of returns the name of the process that holds an inode, empty if it is not known.
+// of returns the name of the process that holds a socket, by inode; empty if it is not known.
 func (o *owners) of(inode uint32) string { return o.names[o.byIno[inode]].name }
 
-// service returns the owner of a listener, by its sockets and its connections: workers
-// that were forked hold the listener as well.
+// service returns the owner of a listener, by its sockets and its connections. Forked workers hold the
+// listener as well.
 func (o *owners) service(s *service, before owner) owner {
 	pids := map[int32]bool{}
 	for _, inodes := range [][]uint32{s.inodes, s.accepted, s.others} {
@@ -184,7 +182,7 @@ func (o *owners) service(s *service, before owner) owner {
 		return before
 	}
 	if len(pids) > 1 {
-		delete(pids, 1) // socket activation: init holds the listener too
+		delete(pids, 1) // with socket activation init holds the listener too
 	}
 	var out owner
 	for pid := range pids {

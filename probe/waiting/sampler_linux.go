@@ -15,33 +15,33 @@ import (
 	"github.com/rampload/rampload/probe/internal/sockdiag"
 )
 
-// Sampler reads where the requests of a network namespace stand. At every reading, as
-// its budget allows: of each service that had connections the requests that are not
-// accepted, not read and not answered, and who its callers are; of each process and peer
-// the requests that are out. Several processes of a name are one.
+// Sampler reads where the requests of a network namespace stand. As often as its budget allows, it
+// reads for each service with connections the requests not accepted, not read and not answered, and
+// the callers; and for each process and peer the requests that are out. Processes of the same name
+// count as one. Its methods must not be called concurrently.
 //
-// Now and then it looks who holds which sockets. Connections that were made since are
-// taken for those of the process that had the others to the same peer.
+// Less often it looks up which process holds which socket. A connection opened since then counts as
+// that of the process that has the others to the same peer.
 type Sampler struct {
 	opts    Options
 	diag    *sockdiag.Conn
 	netns   uint64
 	owners  *owners // shared: only under the lock
-	scans   int     // of the owners, when those of services were looked up
+	scans   int     // number of the walk at which the owners of services were looked up
 	tally   *tally
-	totals  totals // of what came in
+	totals  totals // of the namespace
 	due     time.Time
 	closed  bool
 	missing []*probe.Unsupported
 	dumps   []conn
 	moved   translation
-	entries *os.File // how many connections are tracked; nil: none are
-	// strangers: some connections are of nobody that is known.
+	entries *os.File // the number of tracked connections; nil without connection tracking
+	// strangers says that some connections have no known process.
 	strangers bool
 }
 
-// New opens a sampler of o.Namespace. The error matches [probe.ErrUnsupported] if the
-// kernel does not tell, and fs.ErrNotExist if the namespace is gone.
+// New opens a sampler of o.Namespace. The error matches [probe.ErrUnsupported] if the kernel does not
+// have sock_diag, and fs.ErrNotExist if the namespace is gone.
 func New(o Options) (*Sampler, error) {
 	if o.Sharing == nil {
 		o.Sharing = &Sharing{}
@@ -58,7 +58,7 @@ func New(o Options) (*Sampler, error) {
 		if err == nil {
 			s.moved = openTranslation()
 			s.totals = openTotals()
-			s.entries, _ = os.Open("/proc/sys/net/netfilter/nf_conntrack_count") // absent: nothing is tracked
+			s.entries, _ = os.Open("/proc/sys/net/netfilter/nf_conntrack_count") // missing without connection tracking
 		}
 		return err
 	})
@@ -72,7 +72,7 @@ func New(o Options) (*Sampler, error) {
 // Source names the sampler in reports.
 func (s *Sampler) Source() probe.Source { return probe.Source{Host: s.opts.host(), Name: "requests"} }
 
-// Missing says what is not told: whose the sockets of other users are.
+// Missing says what cannot be read: which processes hold the sockets of other users.
 func (s *Sampler) Missing() []*probe.Unsupported { return s.missing }
 
 // Close closes the netlink socket. It may be called again.
@@ -86,7 +86,7 @@ func (s *Sampler) Close() error {
 	return errors.Join(s.diag.Close(), s.moved.close())
 }
 
-// Sample reads the sockets, unless the last reading was so dear that the next is not due.
+// Sample reads the sockets, unless the last reading cost so much that the next is not due yet.
 func (s *Sampler) Sample(ctx context.Context, emit func(probe.Sample)) error {
 	switch {
 	case ctx.Err() != nil:
@@ -98,14 +98,14 @@ func (s *Sampler) Sample(ctx context.Context, emit func(probe.Sample)) error {
 	if now.Before(s.due) {
 		return nil
 	}
-	runtime.LockOSThread() // a dump runs in the kernel on the thread that asks
+	runtime.LockOSThread() // the kernel makes a dump on the thread that asks, whose CPU time is measured
 	defer runtime.UnlockOSThread()
 	began := threadCPU()
 	err := s.read(ctx, now)
 	cost := threadCPU() - began
 	s.due = now.Add(s.opts.rest(cost))
 	if errors.Is(err, sockdiag.ErrOverrun) {
-		return nil // a gap
+		return nil // not due: a gap
 	}
 	if err != nil {
 		return err
@@ -119,8 +119,8 @@ func (s *Sampler) Sample(ctx context.Context, emit func(probe.Sample)) error {
 	return nil
 }
 
-// read counts the sockets of one dump. Listeners come in a dump's first part, but those
-// of IPv6 behind the connections of IPv4, so connections are counted at the end.
+// read counts the sockets of one dump. In a dump the listeners of IPv6 come after the connections of
+// IPv4, so connections are counted once all listeners are known.
 func (s *Sampler) read(ctx context.Context, now time.Time) error {
 	s.tally.reset()
 	s.dumps = s.dumps[:0]
@@ -138,7 +138,7 @@ func (s *Sampler) read(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	totals := s.totals.read() // at once: what comes in meanwhile was not seen
+	totals := s.totals.read() // before the dump is counted, as data that comes in meanwhile was not in it
 	s.opts.Sharing.mu.Lock()
 	defer s.opts.Sharing.mu.Unlock()
 	s.owners.share = 0.2 * s.opts.budget()
@@ -174,8 +174,8 @@ func (s *Sampler) read(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-// processOf names the process that made a connection: who holds it, else who was last
-// seen with one to the same peer.
+// processOf returns the name of the process that opened a connection: the one that holds it, else the
+// one last seen with a connection to the same peer.
 func (s *Sampler) processOf(c conn) string {
 	key := peerOf{s.netns, c.remote, c.uid}
 	if name := s.owners.of(c.inode); name != "" {
@@ -187,8 +187,8 @@ func (s *Sampler) processOf(c conn) string {
 	return s.owners.peers[key]
 }
 
-// emitServing tells of each process of a service how many requests it has accepted and
-// not answered. It is told where the holders of nearly all of them are known.
+// emitServing emits for each process of a service how many requests it has accepted and not answered,
+// where the holders of nearly all connections are known.
 func (s *Sampler) emitServing(emit func(probe.Reading)) {
 	s.opts.Sharing.mu.Lock()
 	defer s.opts.Sharing.mu.Unlock()
@@ -216,8 +216,7 @@ func (s *Sampler) emitServing(emit func(probe.Reading)) {
 	}
 }
 
-// Services returns the services of the last reading that had connections, in the order
-// of their addresses.
+// Services returns the services of the last reading that had connections, ordered by address.
 func (s *Sampler) Services() []Service {
 	var out []Service
 	for _, x := range s.tally.services {
@@ -229,7 +228,7 @@ func (s *Sampler) Services() []Service {
 	return out
 }
 
-// threadCPU is the CPU time of the calling thread.
+// threadCPU returns the CPU time of the calling thread.
 func threadCPU() time.Duration {
 	var ts unix.Timespec
 	if unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &ts) != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/rampload/rampload/probe"
 )
 
-// Bounds of what a sampler has series of: those with the most connections.
+// Bounds of the series of a sampler. Those with the most connections are kept.
 const (
 	maxServices = 32
 	maxPeers    = 48
@@ -18,8 +18,8 @@ const (
 	maxServing  = 64 // processes of a service
 )
 
-// tally counts the connections of one reading, by service and by peer. What was seen
-// once is counted on, as 0 where it is gone, so that a series shows what it was before.
+// tally counts the connections of one reading, by service and by peer. A service or peer that is gone
+// goes on with 0, so that its series does not break off.
 type tally struct {
 	services map[netip.AddrPort]*service
 	ports    map[uint16]*service // listeners of any address
@@ -29,7 +29,7 @@ type tally struct {
 
 type service struct {
 	addr   netip.AddrPort
-	open   bool // it listens in this reading
+	open   bool // it listens, in this reading
 	seen   bool // it had connections
 	inodes []uint32
 	owner  owner
@@ -37,25 +37,25 @@ type service struct {
 	connections, owed, unread, notAccepted float64
 	ages                                   []time.Duration
 	callers                                map[netip.Addr]float64
-	accepted                               []uint32 // inodes of connections that owe
-	others                                 []uint32 // and of those that do not
-	begun                                  []uint32 // inodes of connections on which something is read, or nothing ever came
-	coming                                 []uint32 // inodes of connections on which a request comes in pieces
+	accepted                               []uint32 // inodes of connections that owe an answer
+	others                                 []uint32 // inodes of connections that owe none
+	begun                                  []uint32 // inodes of connections whose data was all read, or on which none came yet
+	coming                                 []uint32 // inodes of connections on which a request is coming in pieces
 	incomplete                             float64
-	resent                                 float64 // answers that were not acknowledged and sent again
+	resent                                 float64 // answers that were sent again and are not acknowledged
 	arrived                                float64 // requests, since the first reading
-	segments, bytes                        float64 // of data that came in on connections that were seen
-	freshBytes                             float64 // of bytes, those of connections that were seen for the first time
-	fresh, freshAll                        float64 // connections that were not there before: in this reading, and in all
+	segments, bytes                        float64 // of data that came in on connections seen
+	freshBytes                             float64 // of bytes, those of connections seen for the first time
+	fresh, freshAll                        float64 // connections seen for the first time: in this reading, and in all
 }
 
-// owner is the process of a service, and all that share it.
+// owner is the process of a service, and all processes that share its listener.
 type owner struct {
 	name string
 	pids []int32
 }
 
-// peerKey is somebody that a process has connections to.
+// peerKey is a process and an address that it has connections to.
 type peerKey struct {
 	process string
 	addr    netip.AddrPort
@@ -64,7 +64,7 @@ type peerKey struct {
 type peer struct {
 	connections, connecting, awaiting, unacked, unread float64
 	asked                                              float64 // requests, since the first reading
-	answered                                           float64 // answers, since then
+	answered                                           float64 // answers, since the first reading
 
 	ages, trips []time.Duration
 }
@@ -89,7 +89,7 @@ func (t *tally) reset() {
 	}
 }
 
-// listener notes a listening socket.
+// listener records a listening socket.
 func (t *tally) listener(c conn) {
 	addr := c.local
 	if addr.Addr().IsUnspecified() {
@@ -107,7 +107,7 @@ func (t *tally) listener(c conn) {
 	}
 }
 
-// of returns the service that a connection came in to, nil for one that this end made.
+// of returns the service that a connection came in to; nil for one that this end opened.
 func (t *tally) of(c conn) *service {
 	if s := t.services[c.local]; s != nil && s.open {
 		return s
@@ -151,10 +151,9 @@ func (s *service) in(c conn) {
 	s.accepted = append(s.accepted, c.inode)
 }
 
-// out counts a connection that a process made, and returns whom it goes to; nil for
-// nobody who is counted.
+// out counts a connection that a process opened, and returns its peer; nil where it is not counted.
 func (t *tally) out(c conn, process string) *peer {
-	if c.inode == 0 { // closed by its process
+	if c.inode == 0 { // its process has closed it
 		return nil
 	}
 	key := peerKey{process, c.remote}
@@ -179,7 +178,7 @@ func (t *tally) out(c conn, process string) *peer {
 		return p
 	}
 	if c.state == closeWait {
-		return p // it was closed by the other end, and owes nothing
+		return p // the other end has closed it, so no answer will come
 	}
 	if age, asks := c.asks(); asks {
 		p.awaiting++
@@ -191,7 +190,7 @@ func (t *tally) out(c conn, process string) *peer {
 	return p
 }
 
-// emit hands over the series of the services and peers with the most connections.
+// emit emits the readings of the services and peers with the most connections.
 func (t *tally) emit(host string, emit func(probe.Reading)) {
 	put := func(process, name, instance string, v float64) {
 		emit(probe.Reading{Metric: probe.Metric{Host: host, Process: cmp.Or(process, probe.Nobody), Name: name, Instance: instance}, Value: v, Limit: probe.NoLimit()})
@@ -207,7 +206,7 @@ func (t *tally) emit(host string, emit func(probe.Reading)) {
 		put(s.owner.name, probe.Inbound, at, s.connections)
 		put(s.owner.name, probe.Arrived, at, s.arrived)
 		if !s.seen {
-			continue // it only listens
+			continue // it listens, and never had a connection
 		}
 		put(s.owner.name, probe.NotAccepted, at, s.notAccepted)
 		put(s.owner.name, probe.RequestsUnread, at, s.unread)
@@ -279,7 +278,7 @@ func sortedCallers(m map[netip.Addr]float64) []netip.Addr {
 	return out
 }
 
-// ages returns the largest and the middle one of some ages, in seconds; 0 without any.
+// ages returns the largest and the median age, in seconds; 0 without any.
 func ages(all []time.Duration) (oldest, middle float64) {
 	if len(all) == 0 {
 		return 0, 0

@@ -9,17 +9,16 @@ import (
 	"github.com/rampload/rampload/probe"
 )
 
-// What processes say of themselves in their titles, which some servers keep up to date.
-// PostgreSQL's end in what a session does: "postgres: app shop 10.0.0.3(4711) UPDATE
-// waiting" is one that waits for a lock.
+// Some servers keep the titles of their processes up to date. PostgreSQL's end in what the session
+// does: "postgres: app shop 10.0.0.3(4711) UPDATE waiting" waits for a lock.
 const (
 	saysWaiting = "waiting"
 	saysOpen    = "idle in transaction"
 )
 
-// sessions counts the processes of a service that wait for a lock, or are idle in a
-// transaction, by their titles. ok is false for a service of one process, or whose
-// processes set no titles of that kind.
+// sessions counts the processes of a service that wait for a lock, and those that are idle in a
+// transaction, by their titles. ok is false for a service of one process, and for one without such
+// titles.
 func sessions(pids []int32) (waiting, open float64, ok bool) {
 	for _, pid := range pids[:min(len(pids), maxServing)] {
 		b, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(int(pid)), "cmdline"))
@@ -41,7 +40,7 @@ func sessions(pids []int32) (waiting, open float64, ok bool) {
 	return waiting, open, ok
 }
 
-// emitSessions tells what the processes of services say of themselves.
+// emitSessions emits what the titles of the services' processes say.
 func (s *Sampler) emitSessions(emit func(probe.Reading)) {
 	for _, x := range s.tally.busiestServices() {
 		if len(x.owner.pids) < 2 || !x.seen {

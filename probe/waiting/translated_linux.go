@@ -18,9 +18,8 @@ import (
 	"github.com/rampload/rampload/probe/internal/sockdiag"
 )
 
-// translation tells which addresses are translated to which others on their way through
-// a network namespace: what its connection tracking says of connections whose destination
-// it changed (DNAT: a virtual address of a balancer, a published port of a container).
+// translation reads which destination addresses a network namespace translates to which others, from
+// its connection tracking (DNAT: the virtual address of a balancer, the published port of a container).
 type translation struct {
 	fd     int // -1: not opened, or this kernel has none
 	seq    uint32
@@ -30,15 +29,15 @@ type translation struct {
 }
 
 const (
-	// maxTracked is the number of tracked connections above which none are looked
-	// through: it would take too long.
+	// maxTracked is the number of tracked connections above which none are read, as a dump would take too
+	// long.
 	maxTracked       = 20_000
 	translationEvery = 5 * time.Second
 	maxTranslations  = 64
 )
 
-// openTranslation opens what tracks connections in the network namespace of the calling
-// thread. Without it nothing is translated, or nobody tells.
+// openTranslation opens connection tracking in the network namespace of the calling thread. Without it
+// the result has no translations.
 func openTranslation() translation {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_NETFILTER)
 	if err != nil {
@@ -56,8 +55,8 @@ func (t *translation) close() error {
 	return unix.Close(fd)
 }
 
-// read looks through the tracked connections now and then, if there are not too many.
-// tracked is how many there are.
+// read dumps the tracked connections from time to time, if there are not too many. tracked is how many
+// there are.
 func (t *translation) read(now time.Time, tracked func() (int, bool)) {
 	if t.fd < 0 || now.Before(t.due) {
 		return
@@ -74,7 +73,7 @@ func (t *translation) read(now time.Time, tracked func() (int, bool)) {
 	}
 }
 
-// tracked returns how many connections the namespace of the calling thread tracks.
+// tracked returns how many connections the calling thread's namespace tracks.
 func tracked(file *os.File) (int, bool) {
 	if file == nil {
 		return 0, false
@@ -152,8 +151,8 @@ func (t *translation) emit(host string, emit func(probe.Reading)) {
 	}
 }
 
-// parseTracked reads where a tracked TCP connection was meant to go, and who answers
-// (include/uapi/linux/netfilter/nfnetlink_conntrack.h); false for others.
+// parseTracked reads the original and the translated destination of a tracked TCP connection
+// (include/uapi/linux/netfilter/nfnetlink_conntrack.h); false for other protocols.
 func parseTracked(b []byte) (asked, given netip.AddrPort, ok bool) {
 	const original, reply = 1, 2 // CTA_TUPLE_ORIG, CTA_TUPLE_REPLY
 	attributes(b, func(kind uint16, v []byte) {

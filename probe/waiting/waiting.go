@@ -1,15 +1,13 @@
-// Package waiting sees where requests stand: for every service of a network namespace
-// how many requests it has not accepted, not read and not answered, and for every
-// process how many requests it has out to each of its peers, with the age of the oldest.
-// It asks the kernel alone (sock_diag with tcp_info) and knows no protocol: of two ends
-// that take turns, the one that spoke last waits for the other.
+// Package waiting reads where requests stand: for each service of a network namespace how many requests
+// it has not accepted, not read and not answered; for each process how many requests it has out to each
+// of its peers, with the age of the oldest. It asks only the kernel (sock_diag with tcp_info) and knows
+// no protocol: of two ends that take turns, the one that sent last waits for the other.
 //
-// The process of a socket is found by its inode. A service that nobody named is found by
-// its listener; see [Sampler.Services].
+// The process of a socket is found by the socket's inode. A service that the profile does not name is
+// found by its listener; see [Sampler.Services].
 //
-// It reads no packets, and says nothing of processes but who holds which sockets
-// (probe/host reads them). On other systems than Linux [New] returns a
-// [probe.Unsupported].
+// It reads no packets, and of processes only which sockets they hold (see probe/host for the rest). On
+// other systems than Linux [New] returns a [probe.Unsupported].
 package waiting
 
 import (
@@ -31,17 +29,16 @@ type Options struct {
 	Clock probe.Clock
 	// Namespace is the network namespace to read; zero means rampload's own.
 	Namespace netns.Namespace
-	// Budget is the share of one core that reading may cost; 0 means 0.008. What takes
-	// longer is read less often, but every two and a half seconds where that costs half a
-	// percent at most, and at least every fifteen.
+	// Budget is the share of one core that readings may cost; 0 means 0.008. Expensive readings are
+	// taken less often: still every 2.5 s where that costs at most 0.5 % of a core, and every 15 s
+	// whatever they cost.
 	Budget float64
-	// Sharing is shared by the samplers of one machine; nil: there is one.
+	// Sharing is common to all samplers of one machine; nil where there is one sampler.
 	Sharing *Sharing
 }
 
-// Sharing is what the samplers of one machine have in common: their budget. The zero value is ready to use; its
-// methods may be called from any goroutine.
-// They share what is known of who holds which sockets, too.
+// Sharing is what the samplers of one machine have in common: the budget, and which process holds which
+// socket. The zero value is ready to use, and its methods are safe for concurrent use.
 type Sharing struct {
 	open atomic.Int64
 
@@ -52,19 +49,18 @@ type Sharing struct {
 // among returns how many samplers share a budget.
 func (s *Sharing) among() float64 { return float64(max(s.open.Load(), 1)) }
 
-// atLeastEvery bounds how rarely a dear reading comes: rarer ones would show nothing of
-// a load of a minute. With 20,000 sockets a reading takes 75 ms, and comes every twelve
-// seconds.
+// atLeastEvery is the longest time between two readings, so that a load of one minute has some. With
+// 20,000 sockets a reading takes 75 ms and comes every 12 s.
 const atLeastEvery = 15 * time.Second
 
-// As many hosts share the budget as are watched here. Each is still read so often that an
-// outage of some seconds is not missed, as long as its readings are cheap.
+// All hosts that are watched from here share the budget. Each is still read so often that an outage
+// of some seconds is not missed, as long as its readings are cheap.
 const (
 	soonEnough = 2500 * time.Millisecond
 	cheap      = 0.005 // of one core
 )
 
-// rest returns how long to wait after a reading of some cost.
+// rest returns how long to wait after a reading, by what it cost.
 func (o Options) rest(cost time.Duration) time.Duration {
 	shared := time.Duration(float64(cost) * o.Sharing.among() / (0.8 * o.budget()))
 	return min(shared, max(soonEnough, time.Duration(float64(cost)/cheap)), atLeastEvery)
@@ -85,12 +81,11 @@ func (o Options) budget() float64 {
 	return o.Budget
 }
 
-// Service is a listener of the namespace that has or had connections, with the
-// processes that hold it, the first one started first. PIDs is empty where they are
-// not known.
+// Service is a listener of the namespace that has or had connections. PIDs are the processes that hold
+// it, in the order of their start; empty where they are not known.
 type Service struct {
 	Addr netip.AddrPort
-	Name string // of the first process, as people call it
+	Name string // name of the first process
 	PIDs []int32
 }
 
@@ -108,17 +103,16 @@ type conn struct {
 	local, remote netip.AddrPort
 	inode         uint32 // 0: no process has accepted it
 	uid           uint32
-	queued        uint32 // bytes that came in and were not read
+	queued        uint32 // bytes that came in and the process has not read
 	info          tcpInfo
 	hasInfo       bool
 }
 
-// tcpInfo is what is read of struct tcp_info. Ages are of the last time at which data
-// was sent, data came in, and an acknowledgement came in; they are as coarse as the
-// kernel's clock ticks (4 ms and less).
+// tcpInfo is a part of struct tcp_info. Ages are of the last data sent, the last data received and the
+// last acknowledgement received; their resolution is a kernel clock tick, at most 10 ms.
 type tcpInfo struct {
 	sent, received, acknowledged time.Duration
-	retransmits                  uint8         // of what is not acknowledged now
+	retransmits                  uint8         // of the data not acknowledged now
 	unacked                      uint32        // segments
 	in, out                      uint32        // segments of data
 	bytesIn                      uint64        // of data
@@ -128,24 +122,22 @@ type tcpInfo struct {
 // resends reports whether what this end sent was not acknowledged, and sent again.
 func (c *conn) resends() bool { return c.info.unacked > 0 && c.info.retransmits > 0 }
 
-// ofLate is how long ago an acknowledgement is that the kernel's round trip is still of now.
+// ofLate is the age of the last acknowledgement up to which the kernel's round trip counts as current.
 const ofLate = 2 * time.Second
 
-// roundTrip returns how long the packets of a connection are under way and back, as far as
-// it sent something of late; ok is false where it is not known. It is of the network and of
-// the other end's kernel, which may delay an acknowledgement by up to 200 ms, and never of
-// its process.
+// roundTrip returns the round trip of a connection's packets; ok is false where none was measured of
+// late. It covers the network and the other end's kernel, which may delay an acknowledgement by up to
+// 200 ms, and never the other end's process.
 func (c *conn) roundTrip() (d time.Duration, ok bool) {
 	i := c.info
 	return i.rtt, c.hasInfo && i.rtt > 0 && i.out > 0 && i.acknowledged <= ofLate && i.sent <= ofLate
 }
 
-// quickAcks is how many segments a Linux receiver acknowledges at once before it
-// begins to wait for something to send with the acknowledgement (TCP_MAX_QUICKACKS).
+// quickAcks is how many segments of a new connection a Linux receiver acknowledges at once, before it
+// begins to delay acknowledgements (TCP_MAX_QUICKACKS).
 const quickAcks = 16
 
-// asks reports whether the last word was this end's, and for how long it has waited:
-// a request is out, and nothing has come back.
+// asks reports whether this end sent last, so that a request is out, and for how long.
 func (c *conn) asks() (time.Duration, bool) {
 	i := c.info
 	switch {
@@ -154,16 +146,15 @@ func (c *conn) asks() (time.Duration, bool) {
 	case i.in == 0 || i.sent < i.received:
 		return i.sent, true
 	case i.sent == i.received:
-		// Both in one tick of the clock. An answer brings the acknowledgement with it;
-		// one that came later was for a request that has no answer yet.
-		// Where each is one segment, one more of them is out than has come in.
+		// Both ends sent in the same clock tick. An answer carries the acknowledgement of its request. An
+		// acknowledgement that came after the answer is for a further request, which has none yet. Where
+		// each message is one segment, one more has then gone out than has come in.
 		return i.sent, i.unacked > 0 || i.acknowledged < i.sent || i.out > i.in
 	}
 	return 0, false
 }
 
-// owes reports whether the last word was the other end's, and for how long: a request
-// came in, and nothing has been answered.
+// owes reports whether the other end sent last, so that an answer is owed, and for how long.
 func (c *conn) owes() (time.Duration, bool) {
 	i := c.info
 	switch {
@@ -172,16 +163,15 @@ func (c *conn) owes() (time.Duration, bool) {
 	case i.out == 0 || i.received < i.sent:
 		return i.received, true
 	case i.sent == i.received:
-		// Both in one tick. The acknowledgement of an answer comes later, or, of the
-		// first ones, at once.
+		// Both ends sent in the same clock tick. The acknowledgement of an answer comes later, except for the
+		// first answers of a connection, where it comes at once.
 		answered := i.in <= i.out && (i.unacked > 0 || i.acknowledged < i.sent || i.in+i.out <= quickAcks)
 		return i.received, !answered
 	}
 	return 0, false
 }
 
-// unread reports whether bytes came in that the process has not read. The end of a
-// stream counts as one.
+// unread reports whether data came in that the process has not read. A FIN counts as one byte.
 func (c *conn) unread() bool {
 	if c.state == closeWait {
 		return c.queued > 1
