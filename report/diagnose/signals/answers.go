@@ -13,7 +13,7 @@ import (
 	"github.com/rampload/rampload/report/format"
 )
 
-// meant is the clue that each statement is, by whom it is about.
+// meant is the clue for each meaning of a statement, by the party that it is about.
 var meant = map[says.Meaning]evidence.Clue{
 	says.Connections: evidence.SaysFull, says.Pool: evidence.SaysPool, says.Slots: evidence.SaysSlots, says.Workers: evidence.SaysWorkers, says.Queue: evidence.SaysQueue,
 	says.Files: evidence.SaysFiles, says.Ports: evidence.SaysPorts, says.Memory: evidence.SaysMemory, says.Store: evidence.SaysStoreFull, says.Disk: evidence.SaysDisk, says.FileAccess: evidence.SaysFileAccess,
@@ -26,12 +26,12 @@ var meant = map[says.Meaning]evidence.Clue{
 	says.BadAnswer: evidence.SaysBadAnswer, says.Late: evidence.SaysLate, says.SlowReader: evidence.SaysSlowReader,
 }
 
-// observeAnswers asks what the answers to failed requests say, of the hop h: it is the
-// one that wrote them, or the one that they speak of.
+// observeAnswers asks what the answers to failed requests say about the hop h, which wrote them or which
+// they are about.
 func observeAnswers(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	observeWriter(c, f, h)
-	// The same is said in several logs, and passed on from hop to hop: what one says, of
-	// several others, adds up, and what another says of it does not.
+	// The same trouble is in several logs, and answers are passed on from hop to hop. Shares add up
+	// only within what one hop says.
 	type voice struct {
 		clue evidence.Clue
 		who  string
@@ -44,31 +44,31 @@ func observeAnswers(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 			continue
 		}
 		if _, waited := gather.Culprit(c); clue == evidence.SaysSlow && (waited || complains(c, h)) {
-			continue // where they stand says more
+			continue // where requests stand says more
 		}
 		if clue == evidence.SaysEnds && c.Parts.Failed < 0.05*c.Parts.Attempts {
-			continue // so few may be of connections that had rested too long
+			continue // so few may come from connections that were idle too long
 		}
 		first, who := f[clue], voice{clue, speaker(x)}
 		shares[who] += x.Share
-		// Who says why speaks for those that were answered: others may have waited in vain
-		// beside them.
+		// A reason speaks only for the failures that were answered; others may have timed out beside
+		// them.
 		most := 0.5
 		if c.Target.Info.Part == profiles.RoleCompletion {
-			most = 0.1 // in a queue one that fails, and is tried again, keeps others waiting that nobody speaks of
+			most = 0.1 // a request that fails and is retried holds up others in the queue, of which nothing is said
 		}
 		if clue.Decisive() {
 			if saidLate(c, x) {
-				continue // it had failed for long: what is full by then, is for that
+				continue // requests had failed for long before: that it is full by then is a consequence
 			}
 			most *= max(c.Parts.Share(attack.Status), 0.2)
 			if at, waited := gather.Culprit(c); waited && at.Index == h.Index {
-				most = 0.1 // the others wait there as well
+				most = 0.1 // the other requests wait there as well
 			}
 		}
 		f.Set(clue, max(first.Is, evidence.When(shares[who], 0.05, most)), x.Source, "%s", x.Text)
 		if first.Text != "" {
-			f[clue].Text, f[clue].Source = first.Text, first.Source // the commonest
+			f[clue].Text, f[clue].Source = first.Text, first.Source // the most frequent one
 		}
 	}
 	if h.Index == 0 {
@@ -89,20 +89,20 @@ func observeAnswers(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	}
 }
 
-// abortedInBody reports whether most responses that broke off in their body were ended by a
-// reset: whoever has written all that it has to say ends a connection in good order.
+// abortedInBody reports whether most responses that broke off in their body ended in a reset. A server
+// that has written all that it means to ends the connection with a FIN.
 func abortedInBody(c *evidence.Case) bool {
 	reset := c.Parts.Cell[attack.Reset][attack.PhaseBody] + c.Parts.Cell[attack.HTTP2Reset][attack.PhaseBody]
 	return reset > 0.5*c.Parts.Phase[attack.PhaseBody]
 }
 
-// cutsAnswers returns the index of the hop that ends answers before they are whole: the one
-// that those before it say so of, else the first.
+// cutsAnswers returns the index of the hop that ends responses early: the one of which the hop before
+// says so, else the first.
 func cutsAnswers(c *evidence.Case) int {
 	for _, x := range c.Heard {
 		if x.Of == says.Behind && x.Share >= 0.5 && (x.Meaning == says.Closed || x.Meaning == says.Reset || x.Meaning == says.Short) {
 			at, ok := gather.About(c, x)
-			if ok && kernels.WatchWire(c, c.Hops[at], c.From, c.To).Sent < 0.5*c.Parts.Failed { // else it aborts them
+			if ok && kernels.WatchWire(c, c.Hops[at], c.From, c.To).Sent < 0.5*c.Parts.Failed { // otherwise it aborts them
 				return at
 			}
 		}
@@ -110,8 +110,7 @@ func cutsAnswers(c *evidence.Case) int {
 	return 0
 }
 
-// saidLate reports whether something was said for the first time well after requests had
-// begun to fail, and many had.
+// saidLate reports whether something was said for the first time only after many requests had failed.
 func saidLate(c *evidence.Case, x evidence.Heard) bool {
 	const late = 3.0 // seconds
 	if x.Line == nil || c.Onset.Status != evidence.Found || x.Line.First <= c.At+late {
@@ -121,7 +120,7 @@ func saidLate(c *evidence.Case, x evidence.Heard) bool {
 	return before >= max(20, 0.2*c.Parts.Failed)
 }
 
-// speaker names whoever said something.
+// speaker names the writer of a statement.
 func speaker(x evidence.Heard) string {
 	if x.Line == nil {
 		return "answers"
@@ -129,8 +128,7 @@ func speaker(x evidence.Heard) string {
 	return x.Line.Format + " of " + x.Line.Service + " on " + x.Line.Host
 }
 
-// firstBehind returns what most failures say of a hop behind whoever wrote them, nil if
-// they do not.
+// firstBehind returns what most failures say about a hop behind the writer; nil for none.
 func firstBehind(c *evidence.Case) *evidence.Heard {
 	for i, x := range c.Heard {
 		if x.Of == says.Behind && x.Share >= 0.5 {
@@ -140,7 +138,7 @@ func firstBehind(c *evidence.Case) *evidence.Heard {
 	return nil
 }
 
-// observeRetryAfter asks whether answers told to come again later: that is a policy.
+// observeRetryAfter asks whether answers say when to retry (Retry-After), which is a policy.
 func observeRetryAfter(c *evidence.Case, f *evidence.Facts) {
 	var asked, of float64
 	wait := 0.0
@@ -151,7 +149,7 @@ func observeRetryAfter(c *evidence.Case, f *evidence.Facts) {
 		of += float64(a.Times)
 		said, known := says.Read(a.Says)
 		if known && said.Of == says.Behind {
-			continue // a courtesy: it says itself that it is for somebody behind
+			continue // a mere courtesy: the answer says that a hop behind is the reason
 		}
 		if a.RetryAfterS != nil && (a.Status == 429 || a.Status == 503) {
 			asked += float64(a.Times)
@@ -166,8 +164,8 @@ func observeRetryAfter(c *evidence.Case, f *evidence.Facts) {
 		format.Number(asked), format.Number(of), format.Seconds(wait), passedRate(c))
 }
 
-// passedRate says how many requests a second were let through from the onset on, where
-// that is steady though what was offered was not.
+// passedRate says in words how many requests a second passed since the onset, where that is steady
+// while the offered load is not.
 func passedRate(c *evidence.Case) string {
 	if c.Onset.Status != evidence.Found {
 		return ""
@@ -194,7 +192,7 @@ func passedRate(c *evidence.Case) string {
 	return fmt.Sprintf("; %s/s were let through, whatever was offered", format.Number(mean))
 }
 
-// observeSizes asks whether what fails is parted from what does not by its size.
+// observeSizes asks whether requests fail above a size, of themselves or of their responses.
 func observeSizes(c *evidence.Case, f *evidence.Facts) {
 	if s := c.BySent; s != nil {
 		f.Set(evidence.BigRequests, evidence.Yes, "client", "%s", s.Text())
@@ -216,8 +214,8 @@ func observeSizes(c *evidence.Case, f *evidence.Facts) {
 	}
 }
 
-// complains reports whether a hop says itself, of most failures, that somebody behind it is
-// late, away or broken: then it is not the one that others should blame for being late.
+// complains reports whether a hop says of most failures that a hop behind it is late, away or broken.
+// Then it is not itself the cause of being late.
 func complains(c *evidence.Case, h evidence.Hop) bool {
 	for _, x := range c.Heard {
 		if x.Line == nil || x.Line.Replied() || x.Of != says.Behind || x.Share < 0.5 {

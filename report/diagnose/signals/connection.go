@@ -13,7 +13,7 @@ import (
 func observeConnections(c *evidence.Case, f *evidence.Facts) {
 	p := c.Parts
 	f.Set(evidence.Loopback, evidence.IsTrue(c.Loopback), "client", "the target is on this machine: nothing lies between")
-	// Which connections fail, held against how many of each kind there were.
+	// Which connections fail, compared with how many of each kind there were.
 	beyond := p.Reused + p.Fresh
 	if beyond >= 5 {
 		allReused, allFresh := p.OkReused+p.Reused, p.OkFresh+p.Fresh
@@ -44,8 +44,8 @@ func observeConnections(c *evidence.Case, f *evidence.Facts) {
 	}
 }
 
-// observeGaps asks whether answers that timed out had arrived in part, with their
-// beginning missing. Kernels before 5.4 do not tell, so that none is no answer.
+// observeGaps asks whether answers that timed out had arrived in part, without their beginning. Kernels
+// before 5.4 do not tell, so that no such answer is not "No".
 func observeGaps(c *evidence.Case, f *evidence.Facts) {
 	var waited, gaps float64
 	for _, x := range c.Failures {
@@ -61,10 +61,8 @@ func observeGaps(c *evidence.Case, f *evidence.Facts) {
 	}
 }
 
-// observePeerCloses asks whether the other end closed connections in good order
-// while they rested: then it has an idle timeout of its own, and what rests
-// longer is gone before it is used again. What only forgets connections says
-// nothing.
+// observePeerCloses asks whether the other end closed idle connections with a FIN: then it has an idle
+// timeout of its own. A device on the path that forgets connections sends nothing.
 func observePeerCloses(c *evidence.Case, f *evidence.Facts) {
 	open := 0.0
 	for i := len(c.Target.Windows) - 1; i >= 0 && open == 0; i-- {
@@ -84,7 +82,7 @@ func observePeerCloses(c *evidence.Case, f *evidence.Facts) {
 	}
 	for _, x := range c.Failures {
 		if x.Phase == attack.PhaseIdle && !failed[x.Conn.ID] {
-			broken++ // reset while it rested, and not behind a failed request
+			broken++ // reset while idle, and not after a failed request
 		}
 	}
 	quiet := dials - broken - open
@@ -95,8 +93,8 @@ func observePeerCloses(c *evidence.Case, f *evidence.Facts) {
 		format.Number(dials), format.Number(broken), format.Number(open), format.Number(max(0, quiet)))
 }
 
-// observeIdle asks whether failures befall connections that had rested longer
-// than some time, as a timeout of the peer or of the path makes them.
+// observeIdle asks whether requests fail on connections that had been idle longer than some time, as an
+// idle timeout of the peer or of the path makes them.
 func observeIdle(c *evidence.Case, f *evidence.Facts, counts func(*attack.Failure) bool) {
 	var gaps []float64
 	all := 0.0
@@ -117,12 +115,12 @@ func observeIdle(c *evidence.Case, f *evidence.Facts, counts func(*attack.Failur
 	}
 	at := evidence.QuantileOf(gaps, 0.05)
 	if least := slices.Min(gaps); least >= 0.8*at {
-		at = least // no stray among them
+		at = least // without stray failures
 	}
 	long := evidence.QuantileOf(gaps, 0.95)
 	var below, above float64
 	for _, b := range c.IdleAge {
-		// A bucket's value is its highest, in milliseconds.
+		// The value of a bucket is its upper bound, in milliseconds.
 		if float64(b.Value)/1000 >= at {
 			above += float64(b.Count)
 		} else {
@@ -144,7 +142,7 @@ func observeIdle(c *evidence.Case, f *evidence.Facts, counts func(*attack.Failur
 	case at >= 0.02 && rateAbove >= 0.02 && rateAbove >= 8*rateBelow && below+above >= 10:
 		f.Set(evidence.IdleGap, evidence.Yes, "client", "%s", text)
 		c.IdleFrom = at
-		// A peer that closes leaves nothing older behind; a path that forgets does.
+		// A peer that closes leaves no older connections; a path that forgets them does.
 		f.Set(evidence.IdleTight, evidence.When(-(long-at)/at, -0.5, -0.2), "client", "failed connections had rested %s", words.SecondsTo(at, long))
 	case rateAbove < 3*rateBelow && below+above >= 10:
 		f.Set(evidence.IdleGap, evidence.No, "client", "failures do not depend on how long a connection had rested")

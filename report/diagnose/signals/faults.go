@@ -1,5 +1,5 @@
-// Package signals answers questions to the record that bear on causes, each with what
-// was seen. It does not weigh the answers (causes).
+// Package signals answers the clues (evidence.Clue) from the recording of a run, each with what was
+// seen. The rules in package causes weigh the answers.
 package signals
 
 import (
@@ -15,8 +15,8 @@ import (
 	"github.com/rampload/rampload/report/format"
 )
 
-// Observe answers all clues for one hop. The client's own view exists for the
-// first hop only; of the leg behind a proxy it sees statuses.
+// Observe answers all clues for one hop. Only for the first hop has the client a view of its own; of
+// the hops behind a proxy it sees statuses.
 func Observe(c *evidence.Case, h evidence.Hop) *evidence.Facts {
 	f := &evidence.Facts{}
 	course.Observe(c, f, h)
@@ -35,7 +35,7 @@ func Observe(c *evidence.Case, h evidence.Hop) *evidence.Facts {
 		if fives > 0.5 {
 			observeIdle(c, f, evidence.GatewayFault)
 			if f[evidence.IdleGap].Is == evidence.No {
-				f[evidence.IdleGap] = evidence.Fact{} // the gateway's own connections may have rested longer
+				f[evidence.IdleGap] = evidence.Fact{} // the gateway's own connections may have been idle longer
 			}
 		}
 	}
@@ -64,7 +64,7 @@ func Observe(c *evidence.Case, h evidence.Hop) *evidence.Facts {
 	}
 	lacked := f[evidence.DescriptorsFull].Is == evidence.Yes || f[evidence.ProcessorBusy].Is == evidence.Yes || f[evidence.ThreadsFull].Is == evidence.Yes || f[evidence.Died].Is == evidence.Yes
 	if f[evidence.SentUnread].Is == evidence.Yes && f[evidence.RisesWithLoad].Is != evidence.Yes && !lacked &&
-		c.Parts.Failed-c.Parts.Fault[attack.Timeout] < 0.1*(c.Parts.Idle+c.Parts.Wire) { // nearly every request had its answer, or nobody waited for it
+		c.Parts.Failed-c.Parts.Fault[attack.Timeout] < 0.1*(c.Parts.Idle+c.Parts.Wire) { // nearly every request had its answer, or was not waited for
 		f[evidence.UnreadThroughout] = f[evidence.SentUnread]
 	}
 	observeStanding(c, f, h)
@@ -89,7 +89,7 @@ func observeFaults(c *evidence.Case, f *evidence.Facts) {
 		text := format.Counted(p.Idle, "reset") + " of connections without a request in flight"
 		f.Set(evidence.MostlyResets, evidence.Yes, "client", "%s", text)
 		f.Set(evidence.SomeResets, evidence.Yes, "client", "%s", text)
-		// Answers that the profile expects can be early ones too.
+		// An answer that the profile expects may be an early one too.
 		fours := c.Fours()
 		f.Set(evidence.EarlyStatus, evidence.IsTrue(fours >= 3 && fours >= 0.5*p.Idle), "client", "%s answers with a 4xx status came beside the resets", format.Number(fours))
 		return
@@ -119,7 +119,7 @@ func observeFaults(c *evidence.Case, f *evidence.Facts) {
 	f.Set(evidence.StreamResets, evidence.When(p.Share(attack.HTTP2Reset), 0.05, 0.5), "client", "%s of the failures were HTTP/2 stream resets", format.Percent(p.Share(attack.HTTP2Reset)))
 	ended := p.Share(attack.HTTP2GoAway)
 	if seen := p.Fault[attack.HTTP2GoAway]; agedOut(c) == 0 && (seen == 0 || seen >= 10 && seen >= 0.005*p.Attempts) {
-		// A few that cross a graceful end of their connection are no abort, nor is an end by age.
+		// A few requests that cross a graceful close are no abort, nor is a close at an age.
 		f.Set(evidence.GoneAway, evidence.When(ended, 0.05, 0.5), "client", "%s of the failures were requests on HTTP/2 connections that the server ended (GOAWAY)", format.Percent(ended))
 	}
 	f.Set(evidence.TlsFaults, evidence.When(p.Share(attack.TLS), 0.05, 0.5), "client", "%s of the failures were TLS handshakes", format.Percent(p.Share(attack.TLS)))
@@ -163,7 +163,7 @@ func observeFaults(c *evidence.Case, f *evidence.Facts) {
 	} {
 		share, text := phase(x.name, x.phases...)
 		if c.Accepted() {
-			text = "" // they are no exchange, which alone has phases
+			text = "" // work that was accepted and is done later has no phases
 		}
 		f.Set(x.clue, evidence.When(share, x.no, x.yes), "client", "%s", text)
 	}

@@ -12,11 +12,11 @@ import (
 	"github.com/rampload/rampload/report/format"
 )
 
-// AssumeUpstream adds the hop that gateway statuses speak of where the profile
-// names none behind the first host.
+// AssumeUpstream adds the hop that gateway statuses are about, where the profile names none behind the
+// first host.
 func AssumeUpstream(c *evidence.Case) {
 	_, late := evidence.LateRefusals(c)
-	late = late && !kernels.WatchesProcess(c, c.Hops[0]) // a service that is no proxy refuses for itself
+	late = late && !kernels.WatchesProcess(c, c.Hops[0]) // a service that is no proxy refuses by itself
 	if len(c.Hops) == 1 && (c.Status(502)+c.Status(504) >= 0.5 || late && c.Status(503) >= 0.5) && c.ProxyProcess(c.Hops[0]) == "" {
 		c.Hops = append(c.Hops, evidence.Hop{Index: 1, Assumed: true})
 	}
@@ -29,7 +29,7 @@ func AssumeUpstream(c *evidence.Case) {
 		switch {
 		case ok || last.Assumed:
 		case x.Line != nil && c.Run.Watches(x.Line.Host) && !slices.ContainsFunc(c.Hops, func(h evidence.Hop) bool { return h.Has(x.Line.Host) }):
-			// Its log tells that requests come to it.
+			// Its log shows that requests come to it.
 			c.Hops = append(c.Hops, evidence.Hop{Index: len(c.Hops), Host: x.Line.Host})
 		case index == len(c.Hops) && x.Of == says.Behind && c.ProxyProcess(last) == "":
 			c.Hops = append(c.Hops, evidence.Hop{Index: len(c.Hops), Assumed: true})
@@ -37,7 +37,7 @@ func AssumeUpstream(c *evidence.Case) {
 	}
 }
 
-// observeInner asks whether the hosts behind a proxy had room when it failed.
+// observeInner asks whether the hosts behind a proxy had resources left when the proxy failed.
 func observeInner(c *evidence.Case, f *evidence.Facts) {
 	seen, full := false, ""
 	for _, r := range c.Run.Resources {
@@ -59,8 +59,8 @@ func observeInner(c *evidence.Case, f *evidence.Facts) {
 	}
 }
 
-// observePassing asks whether what the host behind a proxy receives goes on
-// growing with the load after the onset. If not, the proxy answers for it.
+// observePassing asks whether the traffic that reaches the host behind a proxy goes on growing with the
+// load after the onset. If not, the proxy itself refuses the rest.
 func observePassing(c *evidence.Case, f *evidence.Facts) {
 	if c.Onset.Status != evidence.Found || c.Hops[1].Assumed {
 		return

@@ -18,7 +18,7 @@ func observeWire(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	c.Wires = append(c.Wires, v)
 	host := h.Host
 	src := "kernel of " + host
-	// A refusal is a reset too: of a kernel with nobody listening, or of a filter.
+	// A refusal is a reset too: of a kernel without a listener at the port, or of a filter.
 	resets := c.Parts.Wire
 	if refused := c.Parts.Fault[attack.Refused]; resets >= 3 || refused >= 8 {
 		resets += refused
@@ -58,7 +58,7 @@ func observeWire(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 			}
 		}
 		share(evidence.SentUnread, 0.2, []string{"ABORT_ON_CLOSE"}, "closed with unread data"+ByWhom(v))
-		// Little else makes a closed socket take data: a smaller part counts.
+		// Hardly anything else makes data arrive at a closed socket, so a smaller share counts.
 		share(evidence.SentLate, 0.08, []string{"ABORT_ON_DATA"}, "data came after the process had closed")
 		share(evidence.SentNoSocket, 0.2, []string{"NO_SOCKET"}, "nobody listened")
 		share(evidence.SentInvalidSyn, 0.2, []string{"INVALID_SYN"}, "the listener refused the handshake")
@@ -71,10 +71,10 @@ func observeWire(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 			}
 			f.Set(evidence.SentFromListener, evidence.When(n/v.Sent, 0.05, 0.3), src, "%s of %s resets sent by %s: a segment of a connection that it did not know", format.Number(n), format.Number(v.Sent), host)
 			if given := c.Parts.Phase[attack.PhaseBody]; h.Index == 0 && f[evidence.InBody].Is == evidence.Yes {
-				// Each segment that had waited on the way is acknowledged to a socket that is gone.
+				// Each segment that was still on the way draws an acknowledgement for a socket that is gone.
 				f.Set(evidence.StillComing, evidence.When(n/max(given, 1), 1, 3), src, "%s segments acknowledged responses that %s had given up: they still waited on the way", format.Number(n), host)
 			}
-			// The client's FIN behind a timeout finds nothing to end.
+			// The client's FIN after a timeout meets no socket.
 			if timeouts := c.Parts.Fault[attack.Timeout]; h.Index == 0 && f[evidence.OnlyTimeouts].Is == evidence.Yes && f[evidence.InDial].Is == evidence.No {
 				f.Set(evidence.Forgotten, evidence.When(n/max(timeouts, 1), 0.1, 0.5), src, "%s of %s connections that timed out were unknown to the kernel of %s, which had sent neither FIN nor RST", format.Number(min(n, timeouts)), format.Number(timeouts), host)
 			}
@@ -117,8 +117,8 @@ func observeWire(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	}
 }
 
-// failed returns how many resets ended a connection: one connection may draw
-// several, one for each segment that was still on its way.
+// failed returns how many connections resets ended: one connection may draw several resets, one for each
+// segment that was still on the way.
 func failed(v evidence.WireView, resets float64) float64 {
 	if resets >= 3 {
 		return resets
@@ -140,8 +140,8 @@ func ByWhom(v evidence.WireView) string {
 	return " by " + best
 }
 
-// observeMarks asks whether spells of 5xx began just when hosts behind the proxy
-// had reset connections: a few made it take them for dead, for a while.
+// observeMarks asks whether spells of 5xx began just after hosts behind the proxy had reset
+// connections: a few resets made the proxy mark them down for a while.
 func observeMarks(c *evidence.Case, f *evidence.Facts, src string) {
 	spells := evidence.Spells(c)
 	if len(spells) < 2 || f[evidence.BadGateway].Is != evidence.Yes {
@@ -165,7 +165,7 @@ func observeMarks(c *evidence.Case, f *evidence.Facts, src string) {
 		}
 		long += max(0, x.To-x.From-0.5)
 	}
-	// What is taken for dead gets no request, and so resets none.
+	// A host that is marked down gets no request, and so resets no connection.
 	expected := float64(len(times)) * long / max(c.To-c.From, 1)
 	if all := float64(len(spells)); begun >= 0.7*all && expected >= 3 && within <= 0.2*expected {
 		f.Set(evidence.MarkedDown, evidence.Yes, src, "%s of %s spells of failures began when hosts behind the proxy had just reset some of %s connections in all: it takes them for dead for a while",
@@ -201,8 +201,8 @@ func observeAborts(c *evidence.Case, f *evidence.Facts, v evidence.WireView, h e
 	}
 }
 
-// observeAbortCounters does what it can without the trace: the kernel counts
-// aborts by kind for the whole host, both sides of it.
+// observeAbortCounters answers the same from counters, where there is no trace. The kernel counts aborts
+// by kind for the whole host, as a server and as a client.
 func observeAbortCounters(c *evidence.Case, f *evidence.Facts, h evidence.Hop, resets float64) {
 	if resets < 5 {
 		return
@@ -270,7 +270,7 @@ func observeHost(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 				f.SetAt(evidence.Reserved, evidence.Yes, r.Level.At, "probe of "+r.Metric.Host, "%s and grew no more, while connections waited to be accepted", r.Describe())
 			}
 		case probe.Threads, probe.UserThreads, probe.CgroupPIDs:
-			// A pool that stood full for long before did no harm.
+			// A pool that was full long before did no harm.
 			if !ranOut || c.At-r.Full.At < 3 {
 				mark(evidence.ThreadsFull)
 			}
@@ -289,8 +289,8 @@ func observeHost(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	}
 }
 
-// observeInvalid asks whether connection tracking anywhere on the way took packets
-// for nobody's while faults were there.
+// observeInvalid asks whether connection tracking anywhere on the way took packets for invalid while
+// requests failed.
 func observeInvalid(c *evidence.Case, f *evidence.Facts) {
 	n, measured, where := 0.0, false, ""
 	for _, r := range c.Run.Resources {
@@ -306,8 +306,8 @@ func observeInvalid(c *evidence.Case, f *evidence.Facts) {
 	}
 }
 
-// observeVanished asks whether handshakes got no answer though the serving host's
-// queues had room: they were dropped before it.
+// observeVanished asks whether handshakes got no answer though the serving host's queues had room: then
+// they were dropped before it.
 func observeVanished(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	waited := c.Parts.Cell[attack.Timeout][attack.PhaseDial]
 	if h.Index > 0 || waited < 10 || c.Loopback {
@@ -324,7 +324,7 @@ func observeVanished(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	}
 }
 
-// observeConntrack asks whether a connection table was full anywhere on the way.
+// observeConntrack asks whether a connection tracking table was full anywhere on the way.
 func observeConntrack(c *evidence.Case, f *evidence.Facts) {
 	most, src := math.NaN(), ""
 	for _, r := range c.Run.Resources {

@@ -7,10 +7,9 @@ import (
 	"github.com/rampload/rampload/report/diagnose/says"
 )
 
-// observeSaidDown asks whether a proxy says that it had no server for failed requests, and
-// that it took the servers out for what they answered to its checks, while none of them
-// ended: they were there to be asked. Where they answered its checks too late, requests that
-// were passed on around that time must have been served: checks wait behind these.
+// observeSaidDown asks whether a proxy says that it had no server for failed requests because its health
+// checks failed, while none of the servers ended. Where the checks timed out, requests passed on around
+// that time must have been served: otherwise the servers were slow, and checks waited like requests.
 func observeSaidDown(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	i := h.Index + 1
 	if f[evidence.OutOfUse].Is == evidence.Yes || i >= len(c.Hops) || c.Hops[i].Assumed || !evidence.IsProxy(h.Process()) || len(kernels.Deaths(c, c.Hops[i])) > 0 {
@@ -39,8 +38,7 @@ func observeSaidDown(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	f.SetAt(evidence.TroubleBefore, evidence.Yes, check.Line.First, check.Source, "%s", check.Text)
 }
 
-// servedAround reports whether hardly any request that was sent around a time waited and then
-// failed, of those that were served.
+// servedAround reports whether, of the requests sent around a time, hardly any waited and then failed.
 func servedAround(c *evidence.Case, at float64) bool {
 	const before, after, few = 5.0, 1.0, 0.02 // seconds; of those that were served
 	first, last := c.Run.Window(max(at-before, 0)), c.Run.Window(at+after)

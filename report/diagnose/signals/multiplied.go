@@ -13,10 +13,9 @@ import (
 	"github.com/rampload/rampload/report/format"
 )
 
-// observeDemand asks whether more came to a hop for each request that the client sent than
-// before failures: what is the same of both halves of the time after them is told, of the
-// second half. It is not told where several targets bring requests, or others than the hop
-// before do.
+// observeDemand asks whether more requests came to a hop for each that the client sent than before the
+// failures. Both halves of the time after the onset must agree; the text is of the second. The clue
+// stays unknown where several targets, or callers off the way, send requests to the hop.
 func observeDemand(c *evidence.Case, f *evidence.Facts, h evidence.Hop) demand.Hop {
 	none := demand.Hop{DoneLeast: math.NaN()}
 	if c.Way == nil || h.Station == nil || len(c.Run.Targets) != 1 || c.Onset.Status != evidence.Found {
@@ -39,9 +38,8 @@ func observeDemand(c *evidence.Case, f *evidence.Facts, h evidence.Hop) demand.H
 	return x
 }
 
-// timesAgain is how many times as much must come for each request as did before, so that it
-// is asked for again. Who gives up ends the connection, and a new one may cost some messages
-// more before anything is asked on it.
+// timesAgain is the factor from which more requests count as retries. A caller that gives up closes the
+// connection, and a new connection may cost some more messages before its first request.
 func timesAgain(h evidence.Hop) float64 {
 	const plain, greeted = 1.5, 4
 	if gather.IsStore(h.Process()) || h.Station.Port%1000 == 443 {
@@ -50,7 +48,7 @@ func timesAgain(h evidence.Hop) float64 {
 	return plain
 }
 
-// askers returns the addresses of those before a hop; none of the first, which anybody asks.
+// askers returns the addresses of the hop before; none for the first hop, which any client asks.
 func askers(c *evidence.Case, h evidence.Hop) []netip.Addr {
 	var out []netip.Addr
 	for _, p := range h.Station.Asked {
@@ -68,13 +66,12 @@ func askers(c *evidence.Case, h evidence.Hop) []netip.Addr {
 	return out
 }
 
-// observeMultiplied asks whether most of what a hop works on was given up by those before it,
-// and asked for again, though the hop would keep up with what the client sends. What stands
-// there and nobody waits for shows that it was given up, where it stays; where connections end
-// with what was given up, that each call is given up after the same time and made again. That
-// it would keep up shows after a disturbance that is seen to have gone, with a load that it
-// bore before; or from what it ends while ever more stands there. A hop that is slow itself is
-// asked again as well, and that only follows.
+// observeMultiplied asks whether the callers of a hop gave up most of the requests that it works on and
+// sent them again, though the hop would keep up with the client's load. Two signs show the giving up:
+// requests at the hop that nobody waits for; or, where they end with their connections, calls that are
+// all given up after the same time and made again. Two signs show that it would keep up: a disturbance
+// that has gone, at a load that the hop bore before; or requests ended as fast as the client sends
+// while ever more are open. A hop that is slow itself is retried as well, as a consequence.
 func observeMultiplied(c *evidence.Case, f *evidence.Facts, h evidence.Hop, s *waiting.Step, came demand.Hop) {
 	src, text := "network of "+h.Host, ""
 	x, ok := reached(c, h)
@@ -106,11 +103,11 @@ func observeMultiplied(c *evidence.Case, f *evidence.Facts, h evidence.Hop, s *w
 	}
 }
 
-// leastStood is how many requests must have stood before a hop to be more than chance.
+// leastStood is how many requests must have stood before a hop for that to be no chance.
 const leastStood = 8
 
-// stoodAtOnset returns how much stood before a hop at most, not accepted or not read, when
-// failures began, and when that was: at all of its instances together.
+// stoodAtOnset returns the largest number of requests that stood before a hop at the onset, not accepted
+// or not read, at all its instances together, and the time of that reading.
 func stoodAtOnset(c *evidence.Case, s *waiting.Step) (most, at float64) {
 	const around = 3.0 // seconds
 	if s.Worst == nil || c.Onset.Status != evidence.Found {

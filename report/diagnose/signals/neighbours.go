@@ -12,8 +12,8 @@ import (
 	"github.com/rampload/rampload/report/diagnose/words"
 )
 
-// observeNeighbours asks whether an address on the way to a hop went to another machine
-// just when requests began to fail, and whether two machines have it.
+// observeNeighbours asks whether an address on the way to a hop moved to another machine at the onset,
+// and whether two machines have it.
 func observeNeighbours(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	for _, m := range kernels.Moves(c) {
 		if legOf(c, m) != h.Index {
@@ -33,8 +33,8 @@ func observeNeighbours(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	}
 }
 
-// observeDeparture asks whether the host of a hop gave up the address that the hop before goes
-// on asking, and who answers there since: what fails then is not of its making.
+// observeDeparture asks whether the host of a hop gave up the address that the hop before goes on
+// asking, and who answers there since. The hop is then not the cause of the failures.
 func observeDeparture(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	if h.Index+1 < len(c.Hops) {
 		next := c.Hops[h.Index+1]
@@ -54,12 +54,12 @@ func observeDeparture(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	}
 }
 
-// departed returns the address that a host gave up and that is asked on, and what shows that
-// somebody else answers there; empty where nothing does.
+// departed returns the address that a host gave up and that is still asked, and what shows that another
+// machine answers there; empty where nothing does.
 func departed(c *evidence.Case, h evidence.Hop) (d kernels.Departure, other string, ok bool) {
 	for _, d := range kernels.Departures(c, h) {
 		if len(d.Now) == 0 {
-			continue // it did not move: an address that several hosts take over from each other is asked on rightly
+			continue // it did not move: callers rightly go on asking an address that hosts take over from each other
 		}
 		text := ""
 		for i := range c.Spoken {
@@ -67,7 +67,7 @@ func departed(c *evidence.Case, h evidence.Hop) (d kernels.Departure, other stri
 			if !j.Peer.Addr.IsValid() || j.Peer.Addr.Addr().Unmap() != d.Addr || j.First < d.At-1 || j.Share < 0.1 {
 				continue
 			}
-			ok = true // it is asked still
+			ok = true // it is still asked
 			if j.Replied() || j.Passed() || j.Meaning == says.Refused || j.Meaning == says.Reset {
 				text = gather.Shortened(j.Text)
 				break
@@ -89,8 +89,8 @@ func departed(c *evidence.Case, h evidence.Hop) (d kernels.Departure, other stri
 	return d, "", false
 }
 
-// legOf returns the index of the hop that an address leads to: the hop that has it, else the
-// one behind whoever saw it change. A router's address leads to all that is behind it.
+// legOf returns the index of the hop that an address leads to: the hop that has it, else the one behind
+// the host that saw it change. A router's address leads to all hops behind it.
 func legOf(c *evidence.Case, m kernels.Move) int {
 	for _, h := range c.Hops {
 		if h.Index == 0 && slices.ContainsFunc(c.Run.Addresses(c.Target), func(a netip.AddrPort) bool { return a.Addr().Unmap() == m.Addr }) {

@@ -10,8 +10,8 @@ import (
 	"github.com/rampload/rampload/report/format"
 )
 
-// observePods asks what the API server of a cluster told of a hop's pods about the time
-// when faults began. Ends of containers are ends of processes (see kernels.Deaths).
+// observePods asks what the API server of a cluster said about a hop's pods around the onset. Ends of
+// containers count as ends of processes (see kernels.Deaths).
 func observePods(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	changes := kernels.PodChanges(c, h)
 	const src = "Kubernetes"
@@ -42,7 +42,7 @@ func observePods(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	observeOut(c, f, h, src)
 }
 
-// observeUpdate asks whether faults began with a rolling update, and fell into it.
+// observeUpdate asks whether faults began with a rolling update, and fall into its time.
 func observeUpdate(c *evidence.Case, f *evidence.Facts, changes []probe.Event, src string) {
 	const settles = 5.0 // seconds after the last pod that came or went
 	for i, e := range changes {
@@ -69,7 +69,7 @@ func observeUpdate(c *evidence.Case, f *evidence.Facts, changes []probe.Event, s
 	}
 }
 
-// observeOut asks whether failures fell into the times in which pods were out of service.
+// observeOut asks whether failures fall into the times in which pods were out of service.
 func observeOut(c *evidence.Case, f *evidence.Facts, h evidence.Hop, src string) {
 	spells := slices.DeleteFunc(kernels.OutOfService(c, h), func(s kernels.PodSpell) bool { return s.To < c.At-5 || s.From > c.To+1 })
 	if len(spells) == 0 {
@@ -77,7 +77,7 @@ func observeOut(c *evidence.Case, f *evidence.Facts, h evidence.Hop, src string)
 	}
 	during, all := failuresIn(c, spells)
 	is := evidence.When(during/max(all, 1), 0.3, 0.6)
-	if spells[0].From > c.At+2 { // the faults were there before: they may have made the probes fail
+	if spells[0].From > c.At+2 { // the faults came first, and may have made the probes fail
 		is = evidence.No
 	}
 	left, why := spells[0].Left, spells[0].Why
@@ -90,8 +90,8 @@ func observeOut(c *evidence.Case, f *evidence.Facts, h evidence.Hop, src string)
 		format.Counted(float64(len(spells)), "time"), format.Counted(float64(left), "pod"), why, format.Number(during), format.Number(all))
 }
 
-// failuresIn counts the failures within spells, and all that were kept. The times of the
-// API are good to a second.
+// failuresIn counts the failures within spells, and all that were kept. The API's times have a
+// resolution of a second.
 func failuresIn(c *evidence.Case, spells []kernels.PodSpell) (during, all float64) {
 	for _, x := range c.Failures {
 		if x.Phase == attack.PhaseIdle {

@@ -47,7 +47,7 @@ func observeProcesses(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	}
 	d := mine[0]
 	times := format.Counted(float64(len(mine)), "time") + " in all"
-	if len(away) > len(mine) { // who lives shorter than the probes look is not seen
+	if len(away) > len(mine) { // a process that starts and ends between two readings is not seen
 		times = fmt.Sprintf("%s that were seen, of %s that the port refused connections", format.Counted(float64(len(mine)), "time"), format.Counted(float64(len(away)), "time"))
 	}
 	f.SetAt(evidence.Died, evidence.Yes, d.At, src, "%s ended%s, %s", d.Who(), words.Why(d.Why), times)
@@ -59,7 +59,7 @@ func observeProcesses(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 		f.SetAt(evidence.DiedWithFaults, evidence.When(near/all, 0.3, 0.6), d.At, src, "%s of %s failures came while %s was gone", format.Number(near), format.Number(all), words.OrThe(d.Process))
 	}
 	if beside := kernels.DeathsBeside(c, h, d.Process); len(beside) > 0 && near >= 0.2*all && f[evidence.DiedWithFaults].Is != evidence.Yes {
-		// Instances that go in turn each have a part of the failures.
+		// Instances that end in turn each have a part of the failures.
 		if near, all = kernels.FailuresNear(c, append(slices.Clone(deaths), beside...)); near >= 0.6*all {
 			f.SetAt(evidence.DiedWithFaults, evidence.Yes, d.At, src, "%s of %s failures came while one %s or another was gone", format.Number(near), format.Number(all), words.OrThe(d.Process))
 		}
@@ -70,7 +70,7 @@ func observeProcesses(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 		f.Set(evidence.GoneForGood, evidence.IsTrue(after.Fault[attack.Refused] >= 5), src, "nothing took the place of %s: %s were refused later", words.OrThe(last.Process), format.Counted(after.Fault[attack.Refused], "connection"))
 	}
 	if ends := kernels.EndedAtOnset(c, h); h.Index > 0 && len(ends) > 0 {
-		// What an inner hop was asked shows only in what those before it answer.
+		// Failures at an inner hop show only in the answers of the hops before it.
 		if after := c.Target.Compose(c.Run.Window(ends[0].At+3), c.Run.N); after.Failed >= max(10, 0.5*after.Attempts) {
 			text := fmt.Sprintf("the faults began when %s ended, nothing serves in its place, and %s of %s attempts failed from then on", words.OrThe(ends[0].Process), format.Number(after.Failed), format.Number(after.Attempts))
 			f.SetAt(evidence.DiedWithFaults, evidence.Yes, ends[0].At, src, "%s", text)
@@ -100,7 +100,7 @@ func observeProcesses(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	observeMemory(c, f, h, deaths)
 }
 
-// observeEnds asks whether processes ended of themselves.
+// observeEnds asks whether processes ended by a fault or error of their own.
 func observeEnds(c *evidence.Case, f *evidence.Facts, deaths []evidence.Death, src string) {
 	self, signalled := 0, 0
 	for _, d := range deaths {
@@ -120,8 +120,8 @@ func observeEnds(c *evidence.Case, f *evidence.Facts, deaths []evidence.Death, s
 	}
 }
 
-// signalStatus reports whether an exit status says that a process was asked to end: 128
-// and the number of the signal, as shells and runtimes give it.
+// signalStatus reports whether an exit status says that a process was asked to end: 128 plus the number
+// of the signal, as shells and runtimes set it.
 func signalStatus(why string) bool {
 	switch why {
 	case "EXIT STATUS 129", "EXIT STATUS 130", "EXIT STATUS 137", "EXIT STATUS 143":
@@ -130,8 +130,8 @@ func signalStatus(why string) bool {
 	return false
 }
 
-// observeRetirement asks whether processes ended in good order, with exit status
-// 0, and whether others of their name stayed: a master that replaces its workers.
+// observeRetirement asks whether processes ended in good order (exit status 0) while others of their
+// name stayed: a master that replaces its workers.
 func observeRetirement(c *evidence.Case, f *evidence.Facts, deaths []evidence.Death, src string) {
 	var told, well, stayed, killings, asked float64
 	for _, d := range deaths {
@@ -161,8 +161,7 @@ func observeRetirement(c *evidence.Case, f *evidence.Facts, deaths []evidence.De
 	f.Set(evidence.Terminated, evidence.When(asked/told, 0.2, 0.5), src, "%s of %s came by SIGTERM", format.Number(asked), of)
 }
 
-// observeRhythm tells restarts on a clock from those at a load: a clock begins
-// when the service does, and a load is reached once.
+// observeRhythm tells restarts on a clock from restarts at a load.
 func observeRhythm(c *evidence.Case, f *evidence.Facts, deaths []evidence.Death, src string) {
 	first := deaths[0].At
 	var gaps []float64
@@ -211,7 +210,7 @@ func observeHang(c *evidence.Case, f *evidence.Facts, deaths []evidence.Death, s
 			continue
 		}
 		seen++
-		// An end that is read late is read when what waited has broken off already.
+		// The exit is read up to one window late; by then the requests that were waiting have failed.
 		waiting := max(busy[i], busy[i-1]) > 0
 		if done[i]+done[i-1] <= 0.2*usual && waiting && kernels.Waited(c, d.At) {
 			hung++
@@ -247,13 +246,12 @@ func observeMemory(c *evidence.Case, f *evidence.Facts, h evidence.Hop, deaths [
 	}
 }
 
-// leastHeld is how often processes are held back at least, around an onset, that wait for
-// memory and not now and then.
+// leastHeld is how often the kernel must hold processes back for memory (memory.high), in the 15 s
+// around the onset: fewer happen now and then in any group near its limit.
 const leastHeld = 20
 
-// observeThrashing asks whether memory was full when faults began and tasks spent
-// their time waiting for it: the kernel looks for pages to reclaim long before it
-// kills, and swap or a page cache can make that last.
+// observeThrashing asks whether memory was full at the onset and threads spent their time waiting for
+// it. The kernel reclaims pages long before it kills, and with swap or page cache that can last.
 func observeThrashing(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	var full, held *evidence.Resource
 	waited := 0.0

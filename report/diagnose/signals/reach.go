@@ -16,8 +16,8 @@ import (
 	"github.com/rampload/rampload/report/format"
 )
 
-// observeReach asks how far requests got that failed at once: what waited is followed by
-// where it stands.
+// observeReach asks how far requests got that failed without a wait. Those that waited are followed by
+// where they stand (observeWay).
 func observeReach(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	if gather.IsStore(h.Process()) {
 		f.Set(evidence.StoreHop, evidence.Yes, "processes of "+h.Host, "%s is a store", h.Process())
@@ -39,8 +39,8 @@ func observeReach(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 		observeEarlyEnd(c, f, h)
 		observeLeftOut(c, f, h)
 	}
-	// Who does not take an answer has a status of its own for those who asked. One that ends
-	// their connections without a word passes on that its own was ended.
+	// A proxy that refuses an answer sends its callers a status of its own. One that just closes
+	// their connections passes on that its own connection was closed.
 	if i := h.Index + 1; i < len(c.Hops) && !c.Hops[i].Assumed && c.Parts.Share(attack.Status) >= 0.5 {
 		var next evidence.Facts
 		observeCaller(c, &next, c.Hops[i], kernels.WatchWire(c, c.Hops[i], c.From, c.To))
@@ -57,14 +57,14 @@ func observeReach(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 		observeTurnedAway(c, f, h)
 	case h.Index > 0 && h.Index == len(c.Hops)-1 && len(h.Node.Next) == 0 && f[evidence.CallerEnds].Is != evidence.Yes && f[evidence.RefusedEarly].Is != evidence.Yes:
 		if c.Hops[h.Index-1].Assumed {
-			break // nobody knows whether that takes what it is answered
+			break // it is not known whether that one accepts its answers
 		}
 		share, err := x.Answered.Share()
 		if share-2*err > 1.25 || share+2*err < 0.8 && share-2*err > 0.1 {
 			clue := evidence.AnsweredOther
 			if h.Index <= gather.FirstService(c) {
 				if c.Parts.Share(attack.Status) < 0.5 {
-					break // what it answers is passed on: those who got no answer got none from it
+					break // its answers are passed on, so callers without an answer got none from it
 				}
 				clue = evidence.ErrsItself
 			}
@@ -74,8 +74,8 @@ func observeReach(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	}
 }
 
-// observeLateAnswers asks whether a proxy gave up requests that the next hop did answer, as
-// many at every load: its kernel refuses what comes on a connection that it has closed.
+// observeLateAnswers asks whether the next hop answered requests that a proxy had given up, as many at
+// any load: the proxy's kernel resets data that arrives on a connection it has closed.
 func observeLateAnswers(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	i := h.Index + 1
 	if i >= len(c.Hops) || c.Hops[i].Assumed || !evidence.IsProxy(h.Process()) || f[evidence.ConstantShare].Is != evidence.Yes {
@@ -90,8 +90,8 @@ func observeLateAnswers(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 		h.Place(), format.Number(given), format.Number(v.Client), c.Hops[i].Place())
 }
 
-// observeRestingEnds asks whether a hop ended few connections, just when requests failed, in
-// a load that lets connections rest, while nothing else was amiss with it.
+// observeRestingEnds asks whether a hop ended a few connections just when requests failed, under a load
+// that leaves connections idle, while nothing else was wrong with it.
 func observeRestingEnds(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	if h.Index > 0 && f[evidence.InnerMatch].Is == evidence.Yes && f[evidence.RestingLoad].Is == evidence.Yes && f[evidence.FreshBehind].Is != evidence.Yes &&
 		f[evidence.Died].Is != evidence.Yes && c.Parts.Failed < 0.05*c.Parts.Attempts && c.Onset.Status != evidence.Found {
@@ -99,8 +99,8 @@ func observeRestingEnds(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	}
 }
 
-// observeEarlyEnd asks whether connections to a hop, one for each request, were ended
-// before anything was asked: what it gets of a failed request is less than a whole one.
+// observeEarlyEnd asks whether connections to a hop, one for each request, were ended before the
+// request: a failed request brings the hop fewer bytes than a whole one.
 func observeEarlyEnd(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	x, _ := reached(c, h)
 	share, err := x.Arrived.Share()
@@ -111,8 +111,8 @@ func observeEarlyEnd(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	}
 }
 
-// observeCaller asks whether it was the hop before that ended a connection to this one for
-// each failed request, by a reset, while this one ended none.
+// observeCaller asks whether the hop before reset a connection to this one for each failed request,
+// while this one ended none.
 func observeCaller(c *evidence.Case, f *evidence.Facts, h evidence.Hop, v evidence.WireView) {
 	before := c.Hops[h.Index-1]
 	if !evidence.IsProxy(before.Process()) || gather.RequestsWaited(c) || c.Parts.Failed < 20 || v.Client < 0.7*c.Parts.Failed || v.Client > 1.5*c.Parts.Failed || v.Sent > 0.1*v.Client {
@@ -133,7 +133,7 @@ func observeCaller(c *evidence.Case, f *evidence.Facts, h evidence.Hop, v eviden
 	}
 }
 
-// broughtText says what a failed request brought to a hop, and a served one.
+// broughtText says in words what a failed and a served request each brought to a hop.
 func broughtText(x reach.Hop, h evidence.Hop) string {
 	s := "a failed request brought " + format.Amount(max(0, x.Arrived.Failed), "bytes") + " to " + h.Place()
 	if !math.IsNaN(x.Arrived.Ok) {
@@ -158,8 +158,8 @@ func reached(c *evidence.Case, h evidence.Hop) (reach.Hop, bool) {
 	return c.Reach[i], true
 }
 
-// observeTried asks whether the hop before tried to ask this one for each failed request
-// and got no connection; or, where none came, did not even try.
+// observeTried asks whether the hop before tried to connect to this one for each failed request and
+// failed, or did not try.
 func observeTried(c *evidence.Case, f *evidence.Facts, h evidence.Hop, stays bool) {
 	before := c.Hops[h.Index-1]
 	tries, again := gather.PerRequest(c, before.Host, probe.AttemptFails), gather.PerRequest(c, before.Host, probe.SynRetrans)
@@ -172,9 +172,8 @@ func observeTried(c *evidence.Case, f *evidence.Facts, h evidence.Hop, stays boo
 	}
 }
 
-// observeEndsThem asks whether the host of a hop ended a connection for each failed request,
-// whether each request has a connection of its own, and whether their number stopped
-// growing.
+// observeEndsThem asks whether the host of a hop ended a connection for each failed request, whether each
+// request has a connection of its own, and whether the number of connections stopped growing.
 func observeEndsThem(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	before := c.Hops[h.Index-1]
 	mine, theirs := gather.PerRequest(c, h.Host, probe.TimeWait), gather.PerRequest(c, before.Host, probe.TimeWait)
@@ -189,8 +188,8 @@ func observeEndsThem(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	}
 }
 
-// heldFlat returns the number of connections that a listener held from the onset on, if
-// it stopped growing then though more was asked of it.
+// heldFlat returns the number of connections that a listener held since the onset, if it stopped growing
+// then though the load grew.
 func heldFlat(c *evidence.Case, h evidence.Hop) (float64, bool) {
 	if c.Onset.Status != evidence.Found {
 		return 0, false
@@ -223,8 +222,8 @@ func heldFlat(c *evidence.Case, h evidence.Hop) (float64, bool) {
 	return 0, false
 }
 
-// observeTurnedAway asks whether the hop at which failed requests end answered them itself
-// though whoever it would ask lives: it does not ask any more.
+// observeTurnedAway asks whether the hop at which failed requests end answered them itself without asking
+// the next hop, which lives.
 func observeTurnedAway(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	if gather.Keeps(c, h) {
 		return
@@ -243,7 +242,7 @@ func observeTurnedAway(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 		if meaning == says.Rate {
 			f.Set(evidence.OwnRule, evidence.Yes, "log of "+h.Process(), "%s", text)
 		}
-		return // it says itself why: that it does not ask follows from that
+		return // it says why itself: that it does not ask is a consequence
 	}
 	if refused < 20 || refused < 0.5*c.Parts.Failed || c.Fives() < 0.5*c.Parts.Failed {
 		return
@@ -259,8 +258,8 @@ func observeTurnedAway(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	}
 }
 
-// refusesItself returns what a hop's own log says of most failed requests where it says that
-// it refused them itself, for a reason of its own; empty where it does not.
+// refusesItself returns what a hop's own log says where it says of most failed requests that it refused
+// them for a reason of its own; empty where it does not.
 func refusesItself(c *evidence.Case, h evidence.Hop) (text string, meaning says.Meaning) {
 	for _, x := range c.Heard {
 		if x.Line == nil || x.Line.By != "id" || x.Line.Replied() || x.Of != says.Writer || x.Share < 0.5 {
@@ -273,8 +272,8 @@ func refusesItself(c *evidence.Case, h evidence.Hop) (text string, meaning says.
 	return "", says.None
 }
 
-// saidToEnd reports whether those before a hop say of most failed requests, by id, that it
-// reset or closed their connection: then it gave no answer, whatever others were answered.
+// saidToEnd reports whether the callers of a hop say of most failed requests, by id, that it reset or
+// closed their connection. Then it did not answer these.
 func saidToEnd(c *evidence.Case, h evidence.Hop) bool {
 	shares := map[string]float64{}
 	for _, x := range c.Heard {
@@ -290,8 +289,8 @@ func saidToEnd(c *evidence.Case, h evidence.Hop) bool {
 	return false
 }
 
-// observeLeftOut asks whether the hop before stopped asking this one for a trouble that
-// lasts: then that is why, and not whoever stopped.
+// observeLeftOut asks whether the hop before stopped asking this one because of a trouble that lasts:
+// then this hop is the cause, and not the one that stopped.
 func observeLeftOut(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	before := c.Facts
 	if len(before) != h.Index || before[h.Index-1][evidence.TroubleLasts].Is != evidence.Yes {
@@ -303,8 +302,8 @@ func observeLeftOut(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	}
 }
 
-// outOfUse returns when nearly nothing was served for the first time, and how many
-// requests were refused and served in all such times; NaN and 0 without.
+// outOfUse returns the first time at which hardly anything was served, and how many requests were refused
+// and served in all such times; NaN and 0 without one.
 func outOfUse(c *evidence.Case) (from, refused, served float64) {
 	from = math.NaN()
 	run := 0

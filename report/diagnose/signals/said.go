@@ -13,8 +13,8 @@ import (
 	"github.com/rampload/rampload/report/format"
 )
 
-// observeSaid asks what failures said of themselves: the statuses, the details of their
-// protocols, and whether a connection broke at all.
+// observeSaid asks what the failures themselves say: their statuses, the details of their protocols, and
+// whether a connection broke at all.
 func observeSaid(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	p := c.Parts
 	if p.Failed == 0 {
@@ -37,7 +37,7 @@ func observeSaid(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	large := (statusCount(c, 413) + statusCount(c, 414) + statusCount(c, 431)) / p.Failed
 	f.Set(evidence.TooLarge, evidence.When(large, 0.05, 0.5), "client", "%s of the failures were answered that the request is too large (413, 414 or 431)%s", format.Percent(large), ofRequests(c))
 	denied := (statusCount(c, 401) + statusCount(c, 403)) / p.Failed
-	if c.Onset.Status == evidence.Found { // what is denied from the start on is meant to be
+	if c.Onset.Status == evidence.Found { // a refusal from the start of the run is intended
 		f.Set(evidence.Unauthorized, evidence.When(denied, 0.5, 0.9), "client", "%s of the failures were answered %s, none before%s", format.Percent(denied), denials(c), ofRequests(c))
 	}
 	observeDetails(c, f)
@@ -48,7 +48,7 @@ func observeSaid(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 
 func statusCount(c *evidence.Case, code uint16) float64 { return c.Statuses[code] }
 
-// ofRequests says of which request failures are, where they are all of one.
+// ofRequests names the request whose failures these are, where all are of one.
 func ofRequests(c *evidence.Case) string {
 	if s := evidence.OneRequest(c); s != "" {
 		return "; " + s
@@ -56,9 +56,9 @@ func ofRequests(c *evidence.Case) string {
 	return ""
 }
 
-// mismatch reports whether a peer ended a handshake because it found nothing acceptable among
-// what was offered: handshake_failure, protocol_version, insufficient_security,
-// inappropriate_fallback, no_application_protocol (RFC 8446 6.2).
+// mismatch reports whether a TLS alert says that nothing offered was acceptable: handshake_failure,
+// protocol_version, insufficient_security, inappropriate_fallback, no_application_protocol
+// (RFC 8446 §6.2).
 func mismatch(d attack.Detail) bool {
 	switch d {
 	case attack.Alert(40), attack.Alert(70), attack.Alert(71), attack.Alert(86), attack.Alert(120):
@@ -67,7 +67,7 @@ func mismatch(d attack.Detail) bool {
 	return false
 }
 
-// observeDetails asks what the protocols said: certificates, alerts, names.
+// observeDetails asks what the protocols said about certificates, alerts and names.
 func observeDetails(c *evidence.Case, f *evidence.Facts) {
 	var kinds [attack.ServerDetail + 1]float64
 	named := map[attack.Detail]float64{}
@@ -122,8 +122,7 @@ func observeDetails(c *evidence.Case, f *evidence.Facts) {
 	f.Set(evidence.NameUnknown, evidence.When(c.Parts.Share(attack.DNS), 0.05, 0.5), "client", "%s", text)
 }
 
-// observeAddress asks whether one of several addresses takes no connection, while the
-// others do.
+// observeAddress asks whether one of several addresses accepts no connection while the others do.
 func observeAddress(c *evidence.Case, f *evidence.Facts) {
 	b := c.Address
 	if b == nil {
@@ -135,7 +134,7 @@ func observeAddress(c *evidence.Case, f *evidence.Facts) {
 	}
 }
 
-// denials names the statuses by which credentials are refused.
+// denials names the statuses that refuse credentials.
 func denials(c *evidence.Case) string {
 	for _, status := range []uint16{401, 403} {
 		if name := c.Answered(status); name != strconv.Itoa(int(status)) {
@@ -145,8 +144,8 @@ func denials(c *evidence.Case) string {
 	return "401 or 403"
 }
 
-// agedOut returns how many failures were on connections of which the server said that it
-// ends them for their age; 0 where most were not.
+// agedOut returns how many failures were on connections that the server said it closes for their age; 0
+// where most were not.
 func agedOut(c *evidence.Case) int {
 	told := 0
 	for _, x := range c.Failures {
@@ -160,7 +159,7 @@ func agedOut(c *evidence.Case) int {
 	return told
 }
 
-// observeAge asks whether connections break at one age, whatever they had served.
+// observeAge asks whether connections break at the same age, whatever number of requests they served.
 func observeAge(c *evidence.Case, f *evidence.Facts) {
 	if told := agedOut(c); told > 0 {
 		f.Set(evidence.SteadyAge, evidence.Yes, "client", "%s of %s failures were on connections that the server ended at their greatest age (GOAWAY max_age)", format.Number(float64(told)), format.Number(float64(len(c.Failures))))
@@ -189,9 +188,8 @@ func observeAge(c *evidence.Case, f *evidence.Facts) {
 	}
 }
 
-// observeLasting asks whether failures go on at loads far below that at which they
-// began, and how much of what was sent were retries: a service that is kept down by
-// those who try again.
+// observeLasting asks whether failures go on at loads far below that of the onset, and which share of the
+// attempts were retries: retries may keep a service overloaded.
 func observeLasting(c *evidence.Case, f *evidence.Facts) {
 	var retries, sent float64
 	for _, w := range c.Target.Windows {

@@ -10,8 +10,8 @@ import (
 	"github.com/rampload/rampload/report/format"
 )
 
-// observeStanding asks where the requests of a hop stand while answers are owed: without
-// processor, on disk, for memory of sockets, or nowhere that can be seen from outside.
+// observeStanding asks where the requests of a hop stand while answers are owed: without processor, on
+// disk, without memory for sockets, or nowhere that can be seen from outside.
 func observeStanding(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	portsFull(c, f, h)
 	s := kernels.StandingAt(c, h)
@@ -20,10 +20,10 @@ func observeStanding(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	f.Set(evidence.OnDisk, evidence.When(s.OnDisk, 0.1, 0.35), src, "tasks of %s waited for disks for %s of the time", h.Host, format.Percent(s.OnDisk))
 	f.Set(evidence.Stolen, evidence.When(s.Stolen, 0.05, 0.2), src, "the hypervisor took %s of the processor of %s away (%s before)", format.Percent(s.Stolen), h.Host, format.Percent(s.StolenBefore))
 	if s.Stolen < 3*s.StolenBefore && f[evidence.Stolen].Is == evidence.Yes && c.Onset.Status == evidence.Found {
-		f[evidence.Stolen].Is = evidence.Unknown // it was taken before, and nothing failed
+		f[evidence.Stolen].Is = evidence.Unknown // as much was taken before, and nothing failed
 	}
 	if f[evidence.Stolen].Is == evidence.Yes && f[evidence.LatencyFirst].Is != evidence.Yes && f[evidence.Queued].Is != evidence.Yes {
-		f[evidence.Stolen].Is = evidence.Unknown // answers came as quickly as ever
+		f[evidence.Stolen].Is = evidence.Unknown // answers came as quickly as before
 	}
 	if s.Known() {
 		f.Set(evidence.Idle, evidence.IsTrue(s.Quiet()), src, "%s", s.Text())
@@ -41,14 +41,14 @@ func observeStanding(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	observeWay(c, f, h)
 }
 
-// observeStill asks whether nothing at all was answered from the onset to the end, while
-// the process lived on, and whether requests stood still again and again.
+// observeStill asks whether nothing was answered from the onset to the end while the process lived on,
+// and whether requests stood still repeatedly.
 func observeStill(c *evidence.Case, f *evidence.Facts) {
 	if c.Onset.Status != evidence.Found || c.Parts.Failed < 10 {
 		return
 	}
 	from := c.Run.Window(c.At) + 2
-	// Threads may come to stand one after the other: it is still once the last one does.
+	// Threads may stop one after the other: the hop is still once the last one has.
 	last := from
 	for i := from; i < c.Run.N; i++ {
 		if c.Target.Ok[i] > 0 {

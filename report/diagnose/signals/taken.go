@@ -9,9 +9,8 @@ import (
 	"github.com/rampload/rampload/report/format"
 )
 
-// observeTaken asks whether the next hop answered requests well that this proxy failed: a
-// part of what it answers is counted on the wire, whatever it says. Then the error is the
-// proxy's own, which does not take such an answer.
+// observeTaken asks whether the next hop answered well the requests that this proxy failed, by a sample
+// of its answers on the wire. Then the error is the proxy's own: it refuses such answers.
 func observeTaken(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	i := h.Index + 1
 	if i >= len(c.Hops) || c.Hops[i].Assumed || !evidence.IsProxy(h.Process()) || len(c.Run.Targets) > 1 ||
@@ -20,7 +19,7 @@ func observeTaken(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	}
 	from, to := c.Onset.At.High+1, c.Run.RampEnd()
 	if to-from < 1 {
-		return // the load fell before, or so shortly after
+		return // the load fell before the onset, or just after
 	}
 	well, err := gather.AnsweredWell(c, i, from, to)
 	served, failed := evidence.Sum(c.Target.Ok[c.Run.Window(from):c.Run.Window(to)]), evidence.Sum(c.Target.Failed[c.Run.Window(from):c.Run.Window(to)])

@@ -17,13 +17,13 @@ import (
 	"github.com/rampload/rampload/report/runlog"
 )
 
-// trouble is what was amiss with a hop before it was not asked any more.
+// trouble is what was wrong with a hop before others stopped asking it.
 type trouble struct {
 	source, text string
-	lasting      evidence.Clue // what it goes on doing whenever it is asked; zero: nothing
+	lasting      evidence.Clue // what it still does whenever it is asked; zero: nothing
 }
 
-// troubleOf says what was amiss with a hop before a time: what is taken for dead was ill.
+// troubleOf says what was wrong with a hop before a time.
 func troubleOf(c *evidence.Case, h evidence.Hop, from float64) trouble {
 	const before = 5.0
 	for _, d := range kernels.Deaths(c, h) {
@@ -72,11 +72,11 @@ func troubleOf(c *evidence.Case, h evidence.Hop, from float64) trouble {
 	return trouble{}
 }
 
-// lateFor is how long a request takes at least, in seconds, that has waited.
+// lateFor is the least time, in seconds, after which a request counts as one that waited.
 func lateFor(c *evidence.Case) float64 { return max(0.1, 5*c.AnswerTime()) }
 
-// failsChecks says that a hop which gets no requests any more answers some with an error all the
-// same, as no failed request was answered, and did not long before: these are checks.
+// failsChecks says in words that a hop which gets no requests any more still answers some with an error,
+// of a kind that no failed request got, and did not long before. These are health checks.
 func failsChecks(c *evidence.Case, h evidence.Hop, from float64) string {
 	const before, quiet, least, most = 10.0, 2.0, 2, 0.3 // seconds; seconds; answers; of the failures
 	for i := range c.Spoken {
@@ -91,8 +91,8 @@ func failsChecks(c *evidence.Case, h evidence.Hop, from float64) string {
 	return ""
 }
 
-// lacks reports whether a share of the failed requests cannot have come to a hop: all of them
-// together bring less than those would. Then it is not there that they waited.
+// lacks reports whether a share of the failed requests cannot have reached a hop, as all data that it
+// received is less than those would bring. Then they did not wait there.
 func lacks(c *evidence.Case, h evidence.Hop, part float64) bool {
 	x, ok := reached(c, h)
 	if !ok {
@@ -111,7 +111,7 @@ func commonestStatus(c *evidence.Case) (most uint16) {
 	return most
 }
 
-// ofEndpoint says of which request failures all are, of several.
+// ofEndpoint names the one request, of several, whose failures these are.
 func ofEndpoint(c *evidence.Case, list []*attack.Failure) string {
 	all := c.Target.Info.Endpoints
 	e := list[0].Endpoint
@@ -134,8 +134,8 @@ func growth(s *runlog.Series, from, to float64) float64 {
 	return words.Finite(last-first, 0)
 }
 
-// latencyBefore returns the median time of answers at light load and in the last second
-// and a half before a time, in seconds; 0 without any.
+// latencyBefore returns the median latency in the first half of the time until from, and in the last
+// 1.5 s before it, in seconds; 0 with fewer than ten answers.
 func latencyBefore(c *evidence.Case, from float64) (light, near float64) {
 	var early, late attack.Histogram
 	for _, w := range c.Target.Windows {

@@ -17,7 +17,7 @@ import (
 	"github.com/rampload/rampload/report/format"
 )
 
-// observeWay asks where the waiting ends: at this hop, and where in it, or behind it.
+// observeWay asks whether the waiting ends at this hop, and where in it, or behind it.
 func observeWay(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	observeEntry(c, f, h)
 	came := observeDemand(c, f, h)
@@ -50,7 +50,7 @@ func observeWay(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	}
 	x, known := stands(c, s)
 	if !known || x == evidence.CutOff && len(c.Facts) == h.Index && h.Index > 0 && c.Facts[h.Index-1][evidence.SaysUnknownName].Is == evidence.Yes {
-		return // whoever asked it does not know any more where it is
+		return // its callers do not know any more where it is
 	}
 	if b := s.Fewer(); x == evidence.FewerPlaces {
 		text += fmt.Sprintf(", with %s to %s, of which hardly one is in use: requests inside may wait for one that others hold", format.Counted(b.Connections, "connection"), b.Hop.Place())
@@ -59,10 +59,9 @@ func observeWay(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	if (x == evidence.StandsInside || x == evidence.StandsStuck) && gather.LocksUnsaid(h.Process()) && s.Now.Processor < 0.1 && !(s.Now.Running >= 1) {
 		f.SetAt(evidence.StoreStands, evidence.Yes, c.Way.From, src, "%s", text)
 	}
-	// Held by something outside, whoever else it looks like: a thread is enough where one does
-	// all the work, else a good part of those that could.
-	// So is one that holds what all others need, where all stands inside, or is not even read,
-	// and nothing runs.
+	// Threads that the kernel says are held from outside: one is enough where one thread does all the
+	// work, else a good part of them. One is also enough where it may hold a lock that all others need:
+	// all requests stand inside or unread, and nothing runs.
 	enough := func(now, before float64) bool {
 		alone := (s.State == report.StandsInside || s.State == report.StandsNotAccepted) && now-before >= 0.9 && s.Now.Processor < 0.5
 		return now >= 1 && (alone || now-before >= 0.25*max(s.Now.Threads, 1))
@@ -98,11 +97,11 @@ func observeWay(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	}
 	switch x {
 	case evidence.StandsBetween, evidence.StandsDelayed, evidence.StandsUnreached, evidence.StandsNewOnly:
-		// A gateway writes a status for what it lost on its own way, and gives up after a
-		// time of its own: neither says that somebody behind it answered.
+		// A gateway writes a status for requests that were lost behind it, and gives up after a timeout
+		// of its own. Neither shows that a hop behind it answered.
 		f[evidence.Answered], f[evidence.SomeTimeouts], f[evidence.OnlyTimeouts] = evidence.Fact{}, evidence.Fact{}, evidence.Fact{}
 	}
-	// One session among many that wait is not what they wait for.
+	// A single session that waits for a lock does not explain many requests that wait.
 	if s.Now.Locked >= max(1, 0.5*s.Now.Served()) {
 		f.Set(evidence.SaysLocked, evidence.Yes, "processes of "+h.Host, "%s", text)
 		if gather.IsStore(h.Process()) {
@@ -111,24 +110,24 @@ func observeWay(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	}
 }
 
-// observeEntry asks whether packets between the client and the first hop are under way for
-// long, while hardly any request stands behind it.
+// observeEntry asks whether packets between the client and the first hop take long, while hardly any
+// request stands at the hop.
 func observeEntry(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	if h.Index > 0 || c.Way == nil || !gather.RequestsWaited(c) || !c.Way.Delayed(&c.Way.Entry) {
 		return
 	}
 	b, open := c.Way.Entry, c.Way.Steps[0].Now.Open()
 	if math.IsNaN(open) {
-		return // what it had was not read
+		return // its sockets were not read
 	}
 	out := words.Finite(b.Requests, 0) + words.Finite(b.Connecting, 0)
 	f.SetAt(evidence.StandsDelayed, evidence.Yes, c.Way.From, "sockets", "%s are out to %s, which has %s of them: packets there and back are under way for %s (%s before)",
 		format.Counted(out, "request"), b.Hop.Place(), format.Number(open), format.Seconds(b.RoundTrip), format.Seconds(b.RoundTripBefore))
 }
 
-// givenUpBefore reports whether the time after which all requests were refused is not one that
-// they queued for at this hop: it is that of a hop before, where what that has out gets no
-// older, and what stands here does; or it is spent in calls, one or several, to the next.
+// givenUpBefore reports whether the time after which all requests were refused is not the time limit of a
+// queue at this hop. It is a timeout of the hop before where that one's calls get no older while requests
+// here do; or it is spent in one or several calls to the next hop.
 func givenUpBefore(c *evidence.Case, s *waiting.Step) bool {
 	limit, late := evidence.LateRefusals(c)
 	if !late {
@@ -138,7 +137,7 @@ func givenUpBefore(c *evidence.Case, s *waiting.Step) bool {
 		return true // all of that time is spent in calls to the next hop
 	}
 	if up := c.Way.Before(s); (s.AsksAgain(up) || s.Abandoned(up)) && up.Now.Oldest >= 0.85*limit && up.Now.Oldest <= 1.15*limit {
-		return true // it is the sum of what several tries took
+		return true // it is the sum of several tries
 	}
 	for up := c.Way.Before(s); up != nil; s, up = up, c.Way.Before(up) {
 		if up.To != nil && up.To.Oldest >= 0.85*limit && up.To.Oldest <= 1.15*limit && s.Now.Oldest >= 1.2*limit {
@@ -148,9 +147,9 @@ func givenUpBefore(c *evidence.Case, s *waiting.Step) bool {
 	return false
 }
 
-// observeUnnamed asks whether a hop that has no connection any more to whom it asks has been
-// without answers to look-ups since: few threads of a runtime look up names for all others,
-// whichever name it is that they wait for.
+// observeUnnamed asks whether a hop that has lost its connections to the next hop also gets no answers to
+// DNS look-ups. In many runtimes few threads look up names for all others, so that one name that is not
+// answered delays all.
 func observeUnnamed(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	const least, around = 3, 3.0 // look-ups, seconds
 	for _, l := range c.Run.Lines {
@@ -163,7 +162,7 @@ func observeUnnamed(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	}
 }
 
-// stands returns the clue of where requests stand at the hop where the waiting ends.
+// stands returns the clue for where requests stand at the hop at which the waiting ends.
 func stands(c *evidence.Case, s *waiting.Step) (evidence.Clue, bool) {
 	clues := map[report.Stand]evidence.Clue{
 		report.StandsInside: evidence.StandsInside, report.StandsNotAccepted: evidence.StandsQueued, report.StandsPool: evidence.StandsPooled,
@@ -180,7 +179,7 @@ func stands(c *evidence.Case, s *waiting.Step) (evidence.Clue, bool) {
 	case s.Capped():
 		return evidence.StandsCapped, true
 	case (x == evidence.StandsQueued || x == evidence.StandsInside && len(s.Behind) > 0) && gather.IsPooler(s.Hop.Process):
-		return evidence.StandsPooled, true // it reads no more than it has connections for
+		return evidence.StandsPooled, true // it reads only as many requests as it has connections
 	case x == evidence.StandsQueued && !s.Unfinished() && s.Fewer() != nil:
 		return evidence.FewerPlaces, true
 	case x == evidence.StandsPooled && s.To.Rests() && !s.ByStrangers && !gather.IsPooler(s.Hop.Process):
@@ -194,18 +193,18 @@ func stands(c *evidence.Case, s *waiting.Step) (evidence.Clue, bool) {
 	case x == evidence.StandsBetween && s.To.PartlyUnreached():
 		return evidence.StandsNewOnly, true
 	case s.State == report.StandsInside && proxy && len(s.Behind) > 0:
-		return 0, false // it passes on: what it holds is somebody's behind it
+		return 0, false // a proxy passes on: the requests that it holds belong to a hop behind it
 	case s.State == report.StandsNoProcessor && c.Status(500) >= 0.5 && s.Depth <= gather.FirstService(c):
-		return 0, false // who answers that it cannot had the processor to say so
+		return 0, false // a hop that answers with a refusal had the processor for that
 	case s.State == report.StandsInside && (s.Stuck() || answersNothing(c, s)):
 		return evidence.StandsStuck, true
 	case s.State == report.StandsNotAccepted && s.Now.Served() >= 1 && s.Stuck() && s.Now.Processor < 0.05 && !s.Unfinished() && !s.AsksOn() && !s.Loop():
-		return evidence.StandsStuck, true // none of those that it has read ends, so that it reads no more
+		return evidence.StandsStuck, true // no request that it has read ends, so it reads no more
 	}
 	return x, known
 }
 
-// stepOfHop returns where the requests of a hop stood.
+// stepOfHop returns where the requests of a hop stood; nil where that was not seen.
 func stepOfHop(c *evidence.Case, h *hops.Hop) *waiting.Step {
 	i := slices.IndexFunc(c.Way.Steps, func(s *waiting.Step) bool { return s.Hop == h })
 	if i < 0 {
@@ -214,9 +213,9 @@ func stepOfHop(c *evidence.Case, h *hops.Hop) *waiting.Step {
 	return c.Way.Steps[i]
 }
 
-// answersNothing reports whether the client got no answer at all any more, and the hop ends
-// no request itself: those before it give them up. Of a loop that makes one call after the
-// other it is not seen whether it gives them up, but where it says so.
+// answersNothing reports whether the client gets no answer any more and the hop ends no request itself:
+// its callers give them up. Of an event loop that makes one call after the other this cannot be seen,
+// unless the loop's log says so.
 func answersNothing(c *evidence.Case, s *waiting.Step) bool {
 	up := c.Way.Before(s)
 	if len(c.Facts) == 0 || c.Facts[0][evidence.StandsStill].Is != evidence.Yes || !s.GivenUp(up) {

@@ -13,8 +13,7 @@ import (
 	"github.com/rampload/rampload/report/format"
 )
 
-// ofWhoWrote are clues that say what an answer is, and so belong to the hop that wrote
-// it, whoever the client spoke to.
+// ofWhoWrote are clues about what an answer is. They belong to the hop that wrote it.
 var ofWhoWrote = []struct {
 	clue     evidence.Clue
 	statuses []uint16
@@ -27,9 +26,8 @@ var ofWhoWrote = []struct {
 	{evidence.OwnError, []uint16{500}, "%s of the failures were answered 500"},
 }
 
-// observeWriter asks whether the statuses that failed requests were answered were written
-// at this hop, and gives it what they say then. Unless something tells who wrote them,
-// they are the first hop's.
+// observeWriter asks whether this hop wrote the statuses of the failed requests, and then gives it the
+// clues of these. Unless something tells who wrote them, they are the first hop's.
 func observeWriter(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	if c.Parts.Share(attack.Status) < 0.5 || len(c.Hops) < 2 {
 		return
@@ -52,7 +50,7 @@ func observeWriter(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 				f.Set(evidence.WroteStatus, evidence.Yes, "client", "%s", why)
 			}
 		case at > h.Index && why != "":
-			f[x.clue] = evidence.Fact{} // it only passed it on
+			f[x.clue] = evidence.Fact{} // it only passed the answer on
 			if share >= 0.5 {
 				f.Set(evidence.WroteStatus, evidence.No, "client", "%s", why)
 			}
@@ -60,8 +58,8 @@ func observeWriter(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	}
 }
 
-// observeReplies asks whether this hop is the deepest that answered failed requests with an
-// error, as its answers on the wire say: what it says then is its own.
+// observeReplies asks whether this hop is the deepest whose error answers to failed requests were read on
+// the wire. Then the error is its own.
 func observeReplies(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	if len(c.Hops) < 2 {
 		return
@@ -72,7 +70,7 @@ func observeReplies(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	}
 	if passed, by := passedBy(c, h); passed.share > own.share {
 		own = passed
-		defer func() { // it is a log that says so
+		defer func() { // the source is a log
 			for _, x := range []evidence.Clue{evidence.WroteStatus, evidence.Replied, evidence.ErrsItself, evidence.AnsweredOther} {
 				if f[x].Source == "answers on the wire" {
 					f[x].Source = by
@@ -85,7 +83,7 @@ func observeReplies(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	case deeper >= most && own.share > 0:
 		f.Set(evidence.WroteStatus, evidence.No, "answers on the wire", "those behind %s had answered with errors", h.Place())
 		for _, x := range ofWhoWrote {
-			f[x.clue] = evidence.Fact{} // it only passed it on, in words of its own
+			f[x.clue] = evidence.Fact{} // it only passed the error on, in words of its own
 		}
 		f[evidence.ShedAtOnce] = evidence.Fact{}
 		return
@@ -99,7 +97,7 @@ func observeReplies(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 			n += own.statuses[code]
 		}
 		if x.clue == evidence.Unauthorized && own.statuses[401] < most && evidence.IsProxy(h.Process()) && f[evidence.TurnedAway].Is == evidence.Yes {
-			continue // it knows nobody's credentials: it may not pass this on
+			continue // it knows no credentials: it may not pass this on
 		}
 		if n >= most && (x.clue != evidence.Unauthorized || c.Onset.Status == evidence.Found) {
 			f.Set(x.clue, evidence.Yes, "answers on the wire", "%s", text)
@@ -107,12 +105,12 @@ func observeReplies(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	}
 	f.Set(evidence.WroteStatus, evidence.Yes, "answers on the wire", "%s", text)
 	f.Set(evidence.Replied, evidence.Yes, "answers on the wire", "%s", text)
-	turned := f[evidence.TurnedAway].Is == evidence.Yes && !evidence.IsProxy(h.Process()) // nobody behind was asked
+	turned := f[evidence.TurnedAway].Is == evidence.Yes && !evidence.IsProxy(h.Process()) // no hop behind was asked
 	if f[evidence.RateStatus].Is == evidence.Yes || own.gateway() && !turned || gather.RequestsWaited(c) {
 		return
 	}
-	// A service that says "500" speaks of its own code, however far inside it is; whoever
-	// refuses in another way may have its reasons.
+	// A 500 is about the service's own code, however deep the hop is. Another refusal may have its
+	// reasons.
 	ownCode := own.statuses[500] > 0.5*own.share && !gather.IsStore(h.Process())
 	if h.Index > gather.FirstService(c) && !ownCode {
 		f.Set(evidence.AnsweredOther, evidence.Yes, "answers on the wire", "%s", text)
@@ -121,8 +119,8 @@ func observeReplies(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	}
 }
 
-// nothingBehind reports whether nobody behind a hop is seen to fail what it asks: nobody is
-// blamed in its log, and nobody there ended a connection, or a process, when it failed.
+// nothingBehind reports whether no hop behind is seen to fail this one: its log blames none, and none of
+// them ended a connection or a process at the onset.
 func nothingBehind(c *evidence.Case, h evidence.Hop) bool {
 	for _, x := range c.Heard {
 		if at, ok := gather.About(c, x); ok && at > h.Index && x.Share >= 0.1 && x.Of == says.Behind {
@@ -141,20 +139,19 @@ func nothingBehind(c *evidence.Case, h evidence.Hop) bool {
 	return true
 }
 
-// refusals are what a hop answered with while requests failed: shares are of all failures.
+// refusals are the error answers of a hop while requests failed. Shares are of all failures.
 type refusals struct {
 	share    float64
 	statuses map[uint16]float64
-	text     string // the commonest
+	text     string // the most frequent one
 }
 
-// gateway reports whether most were statuses by which a gateway tells of those behind it.
+// gateway reports whether most were statuses of a gateway about the hops behind it.
 func (e refusals) gateway() bool {
 	return e.statuses[502]+e.statuses[503]+e.statuses[504] > 0.5*e.share
 }
 
-// asked reports whether most were statuses that speak of the request and not of whoever
-// answered it.
+// asked reports whether most were statuses about the request and not about the service.
 func (e refusals) asked() bool {
 	n := 0.0
 	for status, share := range e.statuses {
@@ -165,8 +162,8 @@ func (e refusals) asked() bool {
 	return n > 0.5*e.share
 }
 
-// passedBy sums the errors of a hop that the proxy before it says it only passed on, and
-// names the log that says so.
+// passedBy sums up the errors that the proxy before a hop says it passed on from that hop, and names the
+// log that says so.
 func passedBy(c *evidence.Case, h evidence.Hop) (out refusals, by string) {
 	out.statuses = map[uint16]float64{}
 	most := 0.0
@@ -189,7 +186,7 @@ func passedBy(c *evidence.Case, h evidence.Hop) (out refusals, by string) {
 	return out, by
 }
 
-// replied sums the errors that a hop answered with on the wire.
+// replied sums up the error answers of a hop on the wire.
 func replied(c *evidence.Case, index int) refusals {
 	out := refusals{statuses: map[uint16]float64{}}
 	most := 0.0
@@ -212,14 +209,14 @@ func replied(c *evidence.Case, index int) refusals {
 	return out
 }
 
-// writtenAt returns the index of the hop that wrote answers with a status, and what says
-// so: empty where nothing does.
+// writtenAt returns the index of the hop that wrote answers with a status, and what says so; empty where
+// nothing does.
 func writtenAt(c *evidence.Case, statuses []uint16) (index int, why string) {
 	service := gather.FirstService(c)
 	if service == 0 {
 		return 0, ""
 	}
-	for _, a := range c.Said { // the commonest first
+	for _, a := range c.Said { // the most frequent first
 		for _, code := range statuses {
 			if a.Status != code {
 				continue
@@ -236,7 +233,7 @@ func writtenAt(c *evidence.Case, statuses []uint16) (index int, why string) {
 		}
 	}
 	if statuses[0] == 503 {
-		return 0, "" // what waited for a place behind has been passed on as well, until then
+		return 0, "" // requests that waited for a place at the next hop were passed on before, too
 	}
 	if passed, text := passedOn(c); passed {
 		return service, text
@@ -244,8 +241,8 @@ func writtenAt(c *evidence.Case, statuses []uint16) (index int, why string) {
 	return 0, ""
 }
 
-// passedOn reports whether the host behind the proxies goes on receiving as much a
-// request as before the failures began: then they were passed on to it.
+// passedOn reports whether the host behind the proxies goes on receiving as much data a request as before
+// the failures: then the failed requests were passed on to it.
 func passedOn(c *evidence.Case) (passed bool, text string) {
 	if c.Onset.Status != evidence.Found {
 		return false, ""
