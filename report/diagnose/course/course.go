@@ -1,6 +1,6 @@
-// Package course answers how failures go with load and time, as the client alone sees it:
-// whether they rise with the load, come in spells or at one instant, what waits before they
-// begin and what is served meanwhile. It knows no host and no cause.
+// Package course answers how failures depend on load and time, as the client sees it: whether they rise
+// with the load, come in spells or at one instant, what waits before they begin and what is served
+// during them. It knows no host and no cause.
 package course
 
 import (
@@ -14,8 +14,8 @@ import (
 	"github.com/rampload/rampload/report/format"
 )
 
-// Observe answers the clues about the course of failures for one hop: those that the client
-// sees are of the first one.
+// Observe answers the clues about the course of failures for one hop. What the client sees is about the
+// first hop.
 func Observe(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	o := c.Onset
 	all := c.Target.Total
@@ -31,7 +31,7 @@ func Observe(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 		after := float64(o.After) / max(1, float64(o.AfterOf))
 		rises := evidence.IsTrue(before <= 0.1*after)
 		if o.Constant > 0 && rises == evidence.Yes {
-			rises = evidence.Unknown // they began, and the load was the same all the time
+			rises = evidence.Unknown // the load was the same all the time, before and after the onset
 		}
 		f.SetAt(evidence.RisesWithLoad, rises, c.At, "client", "%s of %s before %s/s, %s of %s from there on",
 			format.Number(float64(o.Before)), format.Number(float64(o.BeforeOf)), format.Number(o.Load.Value), format.Number(float64(o.After)), format.Number(float64(o.AfterOf)))
@@ -67,9 +67,8 @@ func Observe(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	}
 }
 
-// observeCrowd asks whether many connections were open when faults began. What
-// runs out with concurrency (descriptors, slots, threads) needs many; a rate can
-// be exceeded by requests that meet nobody.
+// observeCrowd asks whether many connections were open at the onset. Descriptors, slots and threads run
+// out by concurrency; a rate can be exceeded by requests that come one after the other.
 func observeCrowd(c *evidence.Case, f *evidence.Facts) {
 	if c.Onset.Status != evidence.Found {
 		return
@@ -78,7 +77,7 @@ func observeCrowd(c *evidence.Case, f *evidence.Facts) {
 	if at < 4 {
 		return
 	}
-	// Of HTTP/2 many requests share a connection.
+	// With HTTP/2 many requests share a connection.
 	if c.Multiplexed() {
 		n := evidence.QuantileOf(c.Target.InFlight[at-4:at+1], 0.5)
 		f.Set(evidence.Crowded, evidence.When(n, 6, 20), "client", "%s in flight when it began", format.Counted(n, "request"))
@@ -86,13 +85,13 @@ func observeCrowd(c *evidence.Case, f *evidence.Facts) {
 	}
 	n := evidence.QuantileOf(c.Target.Open[at-4:at+1], 0.5)
 	if n == 0 {
-		return // a connection for every request, or nobody counted them
+		return // there is a connection for every request, or they were not counted
 	}
 	f.Set(evidence.Crowded, evidence.When(n, 6, 20), "client", "%s open when it began", format.Counted(n, "connection"))
 }
 
-// observeCliff asks whether nearly everything fails from the onset on, and at
-// once: a policy that goes on to refuse whoever has exceeded it.
+// observeCliff asks whether since the onset nearly everything fails, and without a wait: a policy that
+// goes on refusing a client once it has exceeded a limit.
 func observeCliff(c *evidence.Case, f *evidence.Facts) {
 	if c.Onset.Status != evidence.Found || c.Parts.Failed < 20 {
 		return
@@ -109,8 +108,8 @@ func observeCliff(c *evidence.Case, f *evidence.Facts) {
 		format.Percent(share), format.Seconds(words.Finite(evidence.QuantileOf(took, 0.5), 0)))
 }
 
-// observeServed asks whether a target's only request fails and is answered, both
-// often, from the onset on: then what it asks for cannot be why it fails.
+// observeServed asks whether, since the onset, a target's only request both fails and succeeds often. Then
+// what it asks for is not the reason.
 func observeServed(c *evidence.Case, f *evidence.Facts) {
 	if c.Target.Info.Requests != 1 || c.Onset.Status == evidence.Transient || c.Onset.Status == evidence.Periodic || c.Parts.Failed < 20 {
 		return
@@ -119,8 +118,8 @@ func observeServed(c *evidence.Case, f *evidence.Facts) {
 	f.Set(evidence.SameServed, evidence.When(share, 0.05, 0.15), "client", "the one request of %s fails and is answered: %s were answered in the same time", c.Name(), format.Percent(share))
 }
 
-// observeLateCloses asks whether connections were closed without a response after
-// requests had waited for long: for their turn, until a time limit of the service.
+// observeLateCloses asks whether connections were closed without a response after a long wait: requests
+// waited for their turn until a time limit of the service.
 func observeLateCloses(c *evidence.Case, f *evidence.Facts) {
 	took := c.Durations(func(x *attack.Failure) bool {
 		return x.Fault == attack.EOF && x.Phase == attack.PhaseAwait && evidence.ConnectionFault(x)
@@ -130,13 +129,13 @@ func observeLateCloses(c *evidence.Case, f *evidence.Facts) {
 	}
 	middle := evidence.QuantileOf(took, 0.5)
 	if len(took) < 8 {
-		middle = slices.Min(took) // of few, all must have waited
+		middle = slices.Min(took) // with few failures, all must have waited
 	}
 	f.Set(evidence.ClosedLate, evidence.When(middle/max(c.AnswerTime(), 0.05), 1.5, 4), "client", "connections were closed without a response after requests had waited %s", format.Seconds(middle))
 }
 
-// observeSlowBody asks whether responses that broke off had taken longer than
-// whole ones take at light load: they did not get through in time.
+// observeSlowBody asks whether responses that broke off had taken longer than whole ones do at light load:
+// the link was too slow for them.
 func observeSlowBody(c *evidence.Case, f *evidence.Facts) {
 	took := c.Durations(func(x *attack.Failure) bool { return x.Phase == attack.PhaseBody && evidence.ConnectionFault(x) })
 	usual := c.AnswerTime()
@@ -145,14 +144,14 @@ func observeSlowBody(c *evidence.Case, f *evidence.Facts) {
 	}
 	least := 2.0
 	if evidence.QuantileOf(took, 0.9)-evidence.QuantileOf(took, 0.1) <= 0.2*evidence.QuantileOf(took, 0.5) {
-		least = 1.3 // all after the same time: a time limit
+		least = 1.3 // all broke off after the same time: a time limit
 	}
 	f.Set(evidence.SlowBody, evidence.When(evidence.QuantileOf(took, 0.5)/usual, 1.2, least), "client", "responses broke off after %s, whole ones take %s at light load",
 		format.Seconds(evidence.QuantileOf(took, 0.5)), format.Seconds(usual))
 }
 
-// observeQueueTimeout asks whether refusals all took the same time, and longer
-// than answers do: requests waited for a place until a timeout of the service.
+// observeQueueTimeout asks whether all refusals took the same time, longer than answers do: requests
+// waited for a place until a timeout of the service.
 func observeQueueTimeout(c *evidence.Case, f *evidence.Facts) {
 	middle, late := evidence.LateRefusals(c)
 	switch usual := c.AnswerTime(); {
@@ -170,10 +169,10 @@ func observeQueueTimeout(c *evidence.Case, f *evidence.Facts) {
 	}
 }
 
-// observeNoQueue asks whether nothing waited while requests were refused at once: what is
-// behind a full queue is served all the time, and late.
+// observeNoQueue asks whether nothing waited while requests were refused. Behind a full queue requests are
+// served all the time, and late.
 func observeNoQueue(c *evidence.Case, f *evidence.Facts, took float64) {
-	var served, refused float64 // in windows in which most are refused
+	var served, refused float64 // in windows in which most requests are refused
 	for i := c.Run.Window(c.From); i < c.Run.N; i++ {
 		if t := c.Target; t.Failed[i] >= 3 && t.Failed[i] >= 0.5*t.Attempts[i] {
 			served, refused = served+t.Ok[i], refused+t.Failed[i]
@@ -187,8 +186,7 @@ func observeNoQueue(c *evidence.Case, f *evidence.Facts, took float64) {
 	}
 }
 
-// observeConstancy asks whether the share of failures is the same in all thirds
-// of the load.
+// observeConstancy asks whether the share of failures is the same in each third of the load.
 func observeConstancy(c *evidence.Case, f *evidence.Facts) {
 	t, n := c.Target, c.Run.N
 	all := evidence.Sum(t.Attempts)
@@ -225,8 +223,8 @@ func observeConstancy(c *evidence.Case, f *evidence.Facts) {
 	}
 }
 
-// observeExcess asks whether what succeeds stays constant while the load grows:
-// a limit that turns the rest away.
+// observeExcess asks whether the rate of successes stays constant while the load grows: a limit that
+// refuses the rest.
 func observeExcess(c *evidence.Case, f *evidence.Facts) {
 	if c.Onset.Status != evidence.Found && c.Onset.Status != evidence.LeftCensored {
 		return
@@ -245,7 +243,7 @@ func observeExcess(c *evidence.Case, f *evidence.Facts) {
 	if ok1 <= 0 || load2 < 1.08*load1 {
 		return
 	}
-	// 0: successes stay; 1: they grow as the load does.
+	// 0: successes stay constant; 1: they grow as the load does.
 	growth := (ok2/ok1 - 1) / (load2/load1 - 1)
 	is := evidence.Unknown
 	switch {
@@ -257,9 +255,9 @@ func observeExcess(c *evidence.Case, f *evidence.Facts) {
 	f.Set(evidence.ExcessFails, is, "client", "from %s/s to %s/s offered, %s/s and %s/s succeeded", format.Number(load1), format.Number(load2), format.Number(ok1), format.Number(ok2))
 }
 
-// observeSteadyRate asks whether just as many requests were served in every second from the
-// onset on, though more and more were offered, and nobody waited: what counts requests
-// does so. What is full lets pass as many as it gets done, which varies and takes longer.
+// observeSteadyRate asks whether since the onset the same number of requests was served in every second,
+// without a wait, though the load grew. A limit that counts requests does so. A full service passes as
+// many as it can work off, which varies, and takes longer.
 func observeSteadyRate(c *evidence.Case, f *evidence.Facts) {
 	if f[evidence.NothingWaited].Is != evidence.Yes || c.Parts.Failed < 0.05*c.Parts.Attempts {
 		return
@@ -359,7 +357,7 @@ func observePool(c *evidence.Case, f *evidence.Facts) {
 		return
 	}
 	if g.Connections == 0 && c.Run.LoadAt(c.Run.RampEnd()-1) < 1.15*c.Run.Load[at] {
-		return // with one for each request, as many are open as requests come while one waits
+		return // with a connection for each request, the number open is only rate times latency
 	}
 	if start := evidence.QuantileOf(c.Target.Open[:8], 0.5); start < 0.75*mid {
 		f.Set(evidence.ConnectionsCapped, evidence.IsTrue(spread <= max(2, 0.1*mid) && mid >= before), "client",

@@ -8,21 +8,20 @@ import (
 	"github.com/rampload/rampload/report/format"
 )
 
-// observeMeanwhile asks whether others were answered as ever when attempts began to
-// wait until their timeout: then it was not the whole network or service that was
-// away.
+// observeMeanwhile asks whether other requests were answered as before when attempts began to time out:
+// then not the whole network or service was away.
 func observeMeanwhile(c *evidence.Case, f *evidence.Facts) {
 	from := c.Run.Window(c.From)
 	if from < 8 {
 		return
 	}
-	usual := evidence.Sum(c.Target.Ok[max(0, from-20):from]) / max(1e-9, evidence.Sum(c.Run.Load[max(0, from-20):from])) // answered for each request offered
+	usual := evidence.Sum(c.Target.Ok[max(0, from-20):from]) / max(1e-9, evidence.Sum(c.Run.Load[max(0, from-20):from])) // successes for each request offered
 	var all, served float64
 	for _, x := range c.Failures {
 		if x.Fault != attack.Timeout {
 			continue
 		}
-		i := c.Run.Window(x.Start.Seconds()) // whoever comes later may find it back again
+		i := c.Run.Window(x.Start.Seconds()) // a request that comes later may find the service back
 		j := min(i+2, c.Run.N)
 		all++
 		if evidence.Sum(c.Target.Ok[i:j]) >= 0.5*usual*evidence.Sum(c.Run.Load[i:j]) {
@@ -34,8 +33,8 @@ func observeMeanwhile(c *evidence.Case, f *evidence.Facts) {
 	}
 }
 
-// observeBlackout asks whether nothing at all was answered for a while: a queue or a
-// table that is full still serves some.
+// observeBlackout asks whether nothing was answered for a while. A full queue or table still lets some
+// requests pass.
 func observeBlackout(c *evidence.Case, f *evidence.Facts) {
 	if c.Onset.Status != evidence.Found && c.Onset.Status != evidence.Transient {
 		return
@@ -46,7 +45,7 @@ func observeBlackout(c *evidence.Case, f *evidence.Facts) {
 		if s.To < c.From {
 			continue
 		}
-		// Who comes in its later half may wait until it is over.
+		// A request that comes in the later half may still be waiting at its end.
 		p := c.Target.Compose(c.Run.Window(s.From+1e-9), c.Run.Window((s.From+s.To)/2)+1)
 		dark, tried, answered = dark+s.To-s.From, tried+p.Attempts, answered+p.Ok
 		if first < 0 {
@@ -60,9 +59,9 @@ func observeBlackout(c *evidence.Case, f *evidence.Facts) {
 		format.Seconds(dark), format.Number(answered), format.Number(tried))
 }
 
-// observeInstant asks whether most open connections failed at one instant, each
-// of them once, and nothing failed otherwise. More failures than there were
-// connections are of new ones too, and so no loss of what was open.
+// observeInstant asks whether most open connections failed at one instant, each once, and nothing failed
+// otherwise. More failures than connections include new connections: then not only the open ones were
+// lost.
 func observeInstant(c *evidence.Case, f *evidence.Facts) {
 	n := len(c.Run.Offered)
 	lost := make([]float64, n+1)
@@ -78,7 +77,7 @@ func observeInstant(c *evidence.Case, f *evidence.Facts) {
 				k := float64(max(cell.WireResets, cell.Attempts))
 				at := w.Index
 				if cell.Fault == attack.Timeout && cell.DueWindow >= 0 && cell.DueWindow < at {
-					at = cell.DueWindow // it was dead when the wait began
+					at = cell.DueWindow // the connection was dead when the wait began
 				}
 				lost[at] += k
 				all += k
@@ -88,8 +87,8 @@ func observeInstant(c *evidence.Case, f *evidence.Facts) {
 	if all < 2 {
 		return
 	}
-	// Instants of two windows, the largest first, in each of which half of what was
-	// open broke, and no more than was open.
+	// Instants of two windows each, the largest first, in which at least half of the open connections
+	// broke, and no more than were open.
 	left, at, k, held, share := slices.Clone(lost), -1, 0.0, 0.0, 0.0
 	for {
 		best := 0
@@ -107,7 +106,7 @@ func observeInstant(c *evidence.Case, f *evidence.Facts) {
 		}
 		around := evidence.Sum(lost[max(0, best-4):best]) + evidence.Sum(lost[min(best+2, n):min(best+6, n)])
 		if had < 2 || broke < 0.5*had || broke > 2*had || around > 0.2*broke {
-			break // new connections were not fine at once
+			break // new connections did not work at once
 		}
 		share += broke / all
 		left[best], left[best+1] = 0, 0

@@ -1,7 +1,6 @@
-// Package moment asks of a hop what happened at the moment faults began, and to what: an
-// end and the last words before it, a kernel that says that nobody listens any more, another
-// configuration that was loaded, one kind of request that always fails. What is seen there
-// comes before all that follows from it.
+// Package moment asks what happened to a hop at the onset: a process that ended and what it logged just
+// before, a kernel that refuses because nothing listens any more, a new configuration, one kind of
+// request that always fails. Whatever is seen later may be a consequence of these.
 package moment
 
 import (
@@ -20,8 +19,8 @@ import (
 	"github.com/rampload/rampload/report/format"
 )
 
-// Observe adds to the facts of a hop what the moment tells. Its processes, its kernel and
-// what was said of it have been looked at before.
+// Observe adds the facts of the onset to those of a hop. It needs the facts about its processes, its
+// kernel and what was said of it.
 func Observe(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	deaths, _ := kernels.WithoutOrdinary(c, kernels.Deaths(c, h))
 	observeInstances(c, f, h, deaths)
@@ -37,8 +36,7 @@ func Observe(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	observeDenial(c, f, h, kind != "")
 }
 
-// observeInstances asks whether failures came while one or another of several instances was
-// gone: each of those that go in turn has a part of them.
+// observeInstances asks whether failures came while one or another of several instances was gone.
 func observeInstances(c *evidence.Case, f *evidence.Facts, h evidence.Hop, deaths []evidence.Death) {
 	if len(deaths) == 0 || h.Index == 0 || h.Station == nil || f[evidence.DiedWithFaults].Is == evidence.Yes {
 		return
@@ -64,8 +62,8 @@ func observeInstances(c *evidence.Case, f *evidence.Facts, h evidence.Hop, death
 	}
 }
 
-// inTurn reports whether on each of several hosts a process ended once, by somebody's signal
-// or in good order, and came back, and not at one time.
+// inTurn reports whether on each of several hosts a process ended once, by a signal or in good order, and
+// came back, at different times.
 func inTurn(ends []evidence.Death, hosts int) bool {
 	const apart = 1.0 // seconds
 	if hosts < 2 || len(ends) != hosts {
@@ -82,9 +80,9 @@ func inTurn(ends []evidence.Death, hosts int) bool {
 	return true
 }
 
-// observeNobody asks whether the kernel of an inner hop answered for a listener that is not
-// there, about as often as requests failed: then nothing listens on that port. Far more
-// resets than failures are answers to what comes late for connections that are gone.
+// observeNobody asks whether the kernel of an inner hop refused for want of a listener about as often as
+// requests failed: then nothing listens on the port. Far more resets than failures answer late packets
+// of connections that are gone.
 func observeNobody(c *evidence.Case, f *evidence.Facts, h evidence.Hop, deaths []evidence.Death) {
 	if h.Index == 0 || h.Index >= len(c.Wires) || f[evidence.SentNoSocket].Is != evidence.Yes {
 		return
@@ -96,7 +94,7 @@ func observeNobody(c *evidence.Case, f *evidence.Facts, h evidence.Hop, deaths [
 	}
 	src := "kernel of " + h.Host
 	f.Set(evidence.NobodyListens, evidence.Yes, src, "%s refused %s times, %s failed: nothing listens on its port", h.Place(), format.Number(n), format.Number(c.Parts.Failed))
-	f[evidence.AnsweredOther] = evidence.Fact{} // what it sent was the refusal
+	f[evidence.AnsweredOther] = evidence.Fact{} // its answers were these refusals
 	if len(deaths) == 0 || c.Onset.Status != evidence.Found {
 		return
 	}
@@ -107,10 +105,10 @@ func observeNobody(c *evidence.Case, f *evidence.Facts, h evidence.Hop, deaths [
 	}
 }
 
-// observeStandingWords asks whether a process that stands, with all that it was asked, said
-// just before what it lacked: who lacked it may have been the thread that all others need.
+// observeStandingWords asks whether a process that stands still logged just before what it lacked: the
+// thread that lacked it may be one that all others need.
 func observeStandingWords(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
-	const before, after, idle = 10.0, 1.0, 0.05 // seconds, and of a processor
+	const before, after, idle = 10.0, 1.0, 0.05 // seconds, seconds, share of a processor
 	s := gather.StepAt(c, h)
 	if s == nil || s != c.Way.Culprit || s.State != report.StandsInside && s.State != report.StandsNotAccepted || s.Now.Processor > idle {
 		return
@@ -128,13 +126,13 @@ func observeStandingWords(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	}
 }
 
-// lasting is what a process says that it lacks, after which it cannot go on.
+// lasting are the meanings of a lack without which a process cannot go on.
 var lasting = map[says.Meaning]evidence.Clue{
 	says.Disk: evidence.SaysDisk, says.Memory: evidence.SaysMemory, says.Files: evidence.SaysFiles, says.Workers: evidence.SaysWorkers,
 }
 
-// observeLastWords asks whether a process that ended of itself said just before what it
-// lacked. All that is said later, that it starts, recovers or is away, follows from that.
+// observeLastWords asks whether a process that ended of itself logged just before what it lacked. Later
+// lines, that it starts, recovers or is away, are consequences.
 func observeLastWords(c *evidence.Case, f *evidence.Facts, h evidence.Hop, deaths []evidence.Death) {
 	const before, after = 3.0, 0.7 // seconds
 	if f[evidence.DiedOfItself].Is != evidence.Yes || len(deaths) == 0 {
@@ -161,9 +159,9 @@ func observeLastWords(c *evidence.Case, f *evidence.Facts, h evidence.Hop, death
 	}
 }
 
-// observeReload asks whether the processes of a hop were replaced in good order, once, just
-// before failures began that are answers, and last: what it does differently since then it
-// does by another configuration, or another version.
+// observeReload asks whether the processes of a hop were replaced once, in good order, just before
+// failures began that are answers and last. Then the hop behaves differently because of a new
+// configuration or version.
 func observeReload(c *evidence.Case, f *evidence.Facts, h evidence.Hop, deaths []evidence.Death, oneKind bool) {
 	const near = 2.0 // seconds
 	if c.Onset.Status != evidence.Found || c.Parts.Share(attack.Status) < 0.9 {
@@ -184,7 +182,7 @@ func observeReload(c *evidence.Case, f *evidence.Facts, h evidence.Hop, deaths [
 		}
 	}
 	if n == 0 || all > n {
-		return // they are replaced as a matter of course
+		return // they are replaced all the time
 	}
 	after := c.Target.Compose(c.Run.Window(max(at, c.Onset.At.High)+1), c.Run.N)
 	if after.Attempts < 20 || after.Failed < 0.9*after.Attempts && !oneKind {
@@ -194,15 +192,15 @@ func observeReload(c *evidence.Case, f *evidence.Facts, h evidence.Hop, deaths [
 		words.OrThe(deaths[0].Process), h.Host, format.Number(after.Failed), format.Number(after.Attempts))
 }
 
-// observeDenial asks whether a hop answers everything with an error itself from one moment
-// on, or all requests of one kind, while those behind it had no trouble before and are not
-// asked: a limit would let some pass, and what is marked as down had been ill. A proxy has no
-// errors of its own code; another service that answers with a 5xx may have, and is taken for
-// one that denies only where its status or its words say so.
+// observeDenial asks whether since one moment a hop itself answers all requests, or all of one kind, with
+// an error, while the hops behind had no trouble before and are not asked. A limit would let some pass,
+// and a server that was marked down had failed before. A proxy's error is a rule, as it runs no
+// application code. The 5xx of another service may be a bug, and counts as a denial only where its
+// status or its words say so.
 func observeDenial(c *evidence.Case, f *evidence.Facts, h evidence.Hop, oneKind bool) {
-	const most = 10 // what is refused at once takes no longer than some answers do
+	const most = 10 // times: a refusal without a wait takes no longer than some answers do
 	if gather.SaysTried(c, h) || saysNoServer(c, h) {
-		return // however little of that was seen, it knows what it did
+		return // the hop's own word is enough, however few requests were seen
 	}
 	if f[evidence.TurnedAway].Is != evidence.Yes || c.Onset.Status != evidence.Found || c.Parts.Share(attack.Status) < 0.95 || f[evidence.TroubleBefore].Is == evidence.Yes {
 		return
@@ -227,7 +225,7 @@ func observeDenial(c *evidence.Case, f *evidence.Facts, h evidence.Hop, oneKind 
 		f.SetAt(evidence.UnreadBehind, evidence.Yes, c.At, src, "nobody read what those behind %s answered", h.Place())
 	}
 	if evidence.IsProxy(h.Process()) && c.Statuses[401]+c.Statuses[407] < 0.05*c.Parts.Failed {
-		f[evidence.Unauthorized] = evidence.Fact{} // it knows nobody's credentials: it may not pass this on
+		f[evidence.Unauthorized] = evidence.Fact{} // it knows no credentials: it may not pass this on
 	}
 }
 
@@ -240,8 +238,8 @@ func answersRead(c *evidence.Case, index int) bool {
 	})
 }
 
-// saysNoServer reports whether a proxy's own page says of most failures that it had nobody to
-// ask. The pages of HAProxy say so of each 503, whatever it is for.
+// saysNoServer reports whether a proxy's own error page says of most failures that it had no server to
+// ask. HAProxy's page says so for each 503, whatever the reason.
 func saysNoServer(c *evidence.Case, h evidence.Hop) bool {
 	return evidence.IsProxy(h.Process()) && !strings.HasPrefix(strings.ToLower(h.Process()), "haproxy") && slices.ContainsFunc(c.Heard, func(x evidence.Heard) bool {
 		if x.Meaning != says.NoServer || x.Share < 0.5 {
@@ -258,8 +256,8 @@ func saysNoServer(c *evidence.Case, h evidence.Hop) bool {
 	})
 }
 
-// saysDenial reports whether most answers of a hop have a status that turns away (4xx), or
-// speak of maintenance: those read at the hop, where there are any, else those to the client.
+// saysDenial reports whether most answers of a hop are refusals (4xx) or mention maintenance: by those read
+// at the hop where there are any, else by those to the client.
 func saysDenial(c *evidence.Case, h evidence.Hop) bool {
 	denies, all := 0.0, 0.0
 	add := func(status uint16, text string, n float64) {

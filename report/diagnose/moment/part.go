@@ -10,9 +10,9 @@ import (
 	"github.com/rampload/rampload/report/format"
 )
 
-// observePart asks whether a filter dropped packets of connections that went on, and what was
-// sent again mostly passed: a rule that shuts somebody out drops that too, and one for new
-// connections drops nothing else. Where nothing but handshakes is sent again, they tell.
+// observePart asks whether a filter dropped packets of connections that went on, as most retransmissions
+// passed. A rule that shuts a client out drops these too, and a rule for new connections drops no other
+// packets. Where only handshakes are retransmitted, these decide.
 func observePart(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	is := func(x evidence.Clue) bool { return f[x].Is == evidence.Yes }
 	if !is(evidence.FilterDropped) || is(evidence.ExcessFails) || is(evidence.ConntrackInvalid) || is(evidence.IdleGap) {
@@ -30,14 +30,14 @@ func observePart(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	}
 }
 
-// mostTries is how many packets of one handshake can be lost at most: the kernel sends a SYN
-// seven times and a SYN-ACK six times.
+// mostTries is how many packets of one handshake can be lost at most: by default Linux sends a SYN seven
+// times (tcp_syn_retries 6) and a SYN-ACK six times (tcp_synack_retries 5).
 const mostTries = 13
 
-// handshakesPassed says by what it is known that parts of handshakes which a filter dropped
-// passed when they were sent again; empty where it is not known. A client that has given up
-// resets the half-open connection whose SYN-ACK reaches it late; one that is patient comes up,
-// and then far more was dropped than the handshakes that failed consist of.
+// handshakesPassed says in words what shows that dropped packets of handshakes passed when they were sent
+// again; empty where nothing does. A client that has given up resets a half-open connection when its
+// SYN-ACK arrives late. If the client is patient, connections come up, and far more packets were dropped
+// than the failed handshakes can have had.
 func handshakesPassed(c *evidence.Case, h evidence.Hop) string {
 	const few = 10
 	failed := c.Parts.Cell[attack.Timeout][attack.PhaseDial]

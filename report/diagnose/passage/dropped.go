@@ -1,5 +1,5 @@
-// Package passage asks what got through between the hops of a run: what kernels on the way
-// dropped or refused, what was sent again, and what did not come up. It names no cause.
+// Package passage asks what got through between the hops of a run: packets that kernels dropped or
+// refused, packets that were retransmitted, connections that did not come up. It names no cause.
 package passage
 
 import (
@@ -17,9 +17,8 @@ import (
 // leastVanished is the number of packets below which nothing is concluded from them.
 const leastVanished = 3
 
-// Dropped reads the kernels' own account of what they dropped and rejected,
-// held against the failures that it would explain: one rule for another service, or
-// a handful of packets among many failures, is no answer.
+// Dropped compares the packets that kernels say they dropped or rejected with the failures that these
+// would explain. A rule for another service, or a few packets among many failures, explain nothing.
 func Dropped(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	observeWaits(c, f, h)
 	all, waited := []kernels.Dropped(nil), 0.0
@@ -27,9 +26,9 @@ func Dropped(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 		all, waited = kernels.DroppedToTarget(c), c.Parts.Fault[attack.Timeout]
 	}
 	if s := gather.StepAt(c, h); s != nil && s == c.Way.Culprit && s.State == report.StandsNetwork {
-		// What is lost behind a gateway shows as its status, or as waits before it.
+		// Losses behind a gateway show as its statuses, or as requests that wait at it.
 		all = append(all, kernels.DroppedBehind(c, s.To.Hop.Port)...)
-		// There is one connection, or a few, for many of those that fail.
+		// Many failed requests share one connection, or a few.
 		waited = min(c.Parts.Fault[attack.Timeout]+c.Statuses[502]+c.Statuses[503]+c.Statuses[504], max(leastVanished, 3*words.Finite(s.To.Requests, 0)+words.Finite(s.To.Connecting, 0)))
 	}
 	if len(all) > 0 {
@@ -42,25 +41,25 @@ func Dropped(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	}
 }
 
-// tellDropped holds what kernels dropped against the failures that waited for it.
+// tellDropped compares the packets that kernels dropped with the failures that waited for them.
 func tellDropped(c *evidence.Case, f *evidence.Facts, h evidence.Hop, all []kernels.Dropped, waited float64) {
 	ended := c.Parts.Wire + c.Parts.Fault[attack.Refused]
 	tell := func(x evidence.Clue, failures float64, about func(kernels.Dropped) bool) {
 		n, most := kernels.SumDropped(all, about)
 		if n < leastVanished || failures < leastVanished {
-			return // not every kernel can tell: silence is no answer
+			return // not every kernel can tell, so that no drop is not "No"
 		}
 		f.SetAt(x, evidence.When(n/failures, 0.1, 0.5), most.First, "kernel of "+most.Host, "%s", most.Text())
 	}
 	own := func(v kernels.Dropped) bool { return h.Has(v.Host) }
 	tell(evidence.FilterDropped, waited, kernels.Dropped.Filtered)
-	// Where the table has room, what cannot be entered has no port to be translated to.
+	// Where the table has room, an entry fails for want of a port to translate to.
 	noPort := func(v kernels.Dropped) bool { return v.NotEntered() && tracking(c, v.Host) < 0.9 }
 	tell(evidence.TrackingDropped, waited, func(v kernels.Dropped) bool { return v.TableFull() && !noPort(v) })
 	tell(evidence.InsertFailed, waited, noPort)
 	tell(evidence.Unanswered, waited, kernels.Dropped.NoNeighbor)
 	if f[evidence.Unanswered].Is != evidence.Yes {
-		// Senders look up a neighbour's address anew and then send no more: a few are enough.
+		// Senders resolve the neighbour's address again and then send no more: a few drops are enough.
 		tell(evidence.Unanswered, min(waited, 2*leastVanished), kernels.Dropped.Misled)
 	}
 	tell(evidence.NotForwarded, min(waited, 2*leastVanished), kernels.Dropped.NotForwarded)
@@ -68,15 +67,15 @@ func tellDropped(c *evidence.Case, f *evidence.Facts, h evidence.Hop, all []kern
 	tell(evidence.TooBigDropped, waited, kernels.Dropped.TooBig)
 	tell(evidence.QueueDropped, waited, func(v kernels.Dropped) bool { return own(v) && v.QueueFull() })
 	tell(evidence.PathRejected, ended, func(v kernels.Dropped) bool { return v.Rejected && !own(v) })
-	// Lost packets are sent again; only what is lost again and again ends in a fault.
+	// Lost packets are retransmitted; a request fails only when they are lost repeatedly.
 	if n, most := kernels.SumDropped(all, kernels.Dropped.Congested); n >= leastVanished && f[evidence.LinkDropped].Is != evidence.Yes {
 		f.SetAt(evidence.LinkDropped, evidence.When(n/max(waited, 1), 0.1, 0.5), most.First, "kernel of "+most.Host, "%s", most.Text())
 	}
 	tell(evidence.HostRejected, ended, func(v kernels.Dropped) bool { return v.Rejected && own(v) })
 }
 
-// tracking is how full the connection table of a host was at most, as a share; NaN where it
-// was not read.
+// tracking is the largest use of a host's connection tracking table, as a share; NaN where it was not
+// read.
 func tracking(c *evidence.Case, host string) float64 {
 	most := math.NaN()
 	for _, r := range c.Run.Resources {
@@ -87,15 +86,14 @@ func tracking(c *evidence.Case, host string) float64 {
 	return most
 }
 
-// What a wait for the process is called late, and in time, in seconds. Between them it
-// is left open.
+// Waits for the process, in seconds: one is late from the first bound on and in time up to the other.
 const (
 	waitedLong  = 0.1
 	waitedShort = 0.02
 )
 
-// observeWaits asks whether connections that had come up, or what had come in, waited
-// for the process: then it is the process, and not the network, that is late.
+// observeWaits asks whether connections that had come up, or data that had arrived, waited for the
+// process: then the process is late, and not the network.
 func observeWaits(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	for _, one := range []struct {
 		clue       evidence.Clue

@@ -10,8 +10,7 @@ import (
 	"github.com/rampload/rampload/report/format"
 )
 
-// countersOf returns what the kernels counted that speak for a hop; for the first one the
-// client's as well.
+// countersOf returns the kernel counters of a hop's hosts; for the first hop also the client's.
 func countersOf(c *evidence.Case, h evidence.Hop, name string) []*evidence.Movement {
 	var out []*evidence.Movement
 	for _, r := range c.Run.Resources {
@@ -29,7 +28,7 @@ func sumOf(counters []*evidence.Movement) (n float64) {
 	return n
 }
 
-// sumUntil is what was counted until a time, in seconds.
+// sumUntil is how much counters grew until a time, in seconds.
 func sumUntil(counters []*evidence.Movement, until float64) (n float64) {
 	for _, m := range counters {
 		n += m.Between(0, until)
@@ -37,7 +36,7 @@ func sumUntil(counters []*evidence.Movement, until float64) (n float64) {
 	return n
 }
 
-// Loss reads what interfaces dropped, and what was sent again.
+// Loss reads the packets that interfaces dropped, and retransmissions.
 func Loss(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	observeResent(c, f, h)
 	observeLink(c, f, h)
@@ -53,17 +52,17 @@ func observeResent(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	segments, early := sumOf(resent), sumUntil(resent, c.Run.Duration()/3)
 	requests := c.Target.Total.Attempts
 	if timeout := c.Run.Log.Header.Generator.Timeout; f[evidence.DialTimeouts].Is == evidence.Yes && timeout > 0 && timeout <= time.Second && segments < 20 {
-		return // given up before the first SYN was sent again
+		return // the client gave up before its first SYN was retransmitted
 	}
 	many := segments >= 20 && segments >= 0.002*requests
 	first := countersOf(c, h, probe.SynRetrans)
 	syns := sumOf(first)
-	// They begin with the failures, or before: what is sent again comes late at first.
+	// They begin with the failures or before them: at first a retransmitted request is only late.
 	since := 0.0
 	if many {
 		since = float64(sort.Search(int(c.Run.Duration()), func(s int) bool { return sumUntil(resent, float64(s+1)) >= 0.05*segments }))
 	}
-	// At a load that was borne before it is no queue that overflows.
+	// At a load that passed before it is no queue that overflows.
 	if c.Onset.Status == evidence.Found && many && since >= 4 && since <= c.At+2 && segments-syns >= 0.5*segments && c.Run.LoadAt(since) <= 1.03*c.Run.LoadAt(0.75*since) {
 		f.SetAt(evidence.RetransBegan, evidence.Yes, since, src, "%s segments were retransmitted, nearly none of them before %s, at the same load", format.Number(segments), format.Seconds(since))
 	} else if !asOftenBefore(c, resent) {
@@ -95,12 +94,11 @@ func asOftenBefore(c *evidence.Case, resent []*evidence.Movement) bool {
 	return before >= least && well.Failed <= harm*well.Attempts && (all-before)/(end-at) <= more*before/at
 }
 
-// observeLink asks whether network interfaces on the way began to drop packets just
-// when the faults began.
+// observeLink asks whether network interfaces on the way began to drop packets at the onset.
 func observeLink(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	begin := c.At
 	if c.Onset.Status == evidence.Found {
-		begin -= max(0, c.Onset.EventDelay) // what waited had been lost before it failed
+		begin -= max(0, c.Onset.EventDelay) // requests that waited were lost before they failed
 	}
 	for _, r := range c.Run.Resources {
 		m := r.Metric
@@ -119,8 +117,8 @@ func observeLink(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	}
 }
 
-// passesOn reports whether a host that the profile names for the target is none of those that
-// serve it, and runs nothing that is watched: packets between these may pass there.
+// passesOn reports whether a host that the profile names for the target neither serves it nor runs a
+// watched process: then it may forward packets between those that do.
 func passesOn(c *evidence.Case, host string) bool {
 	runs := slices.ContainsFunc(c.Run.Resources, func(r *evidence.Resource) bool { return r.Metric.Host == host && r.Metric.PID != 0 })
 	return !runs && slices.Contains(c.Target.Info.Hosts, host) && !slices.ContainsFunc(c.Hops, func(h evidence.Hop) bool { return h.Has(host) })

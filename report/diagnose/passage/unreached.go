@@ -10,9 +10,8 @@ import (
 	"github.com/rampload/rampload/report/format"
 )
 
-// Unreached reads what lies between a hop and the one before it, where that one says
-// that connections do not come up: the status that it answers is its own word for that, and
-// says nothing of who else answered.
+// Unreached looks between a hop and the one before it, where that one says that connections do not come
+// up. Its status then says just that, and not that another hop answered.
 func Unreached(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	said := f[evidence.SaysUnreached].Is == evidence.Yes || f[evidence.Unanswered].Is == evidence.Yes
 	stands := f[evidence.StandsUnreached].Is == evidence.Yes || f[evidence.StandsBetween].Is == evidence.Yes || f[evidence.StandsNewOnly].Is == evidence.Yes
@@ -26,7 +25,7 @@ func Unreached(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 		observeHalfOpen(c, f)
 	}
 	if f[evidence.RetransBegan].Is == evidence.Yes && evidence.IsProxy(h.Process()) && c.Statuses[502]+c.Statuses[504] >= 0.9*c.Parts.Failed {
-		// So it does for what is lost on its way, or comes too late for that.
+		// It answers the same for requests that are lost on its way, or late.
 		f[evidence.Answered], f[evidence.OnlyTimeouts] = evidence.Fact{}, evidence.Fact{}
 	}
 	if said || stands || h.Index == 0 && f[evidence.SomeTimeouts].Is == evidence.Yes {
@@ -34,8 +33,8 @@ func Unreached(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	}
 }
 
-// observeHalfOpen asks whether connections that do not come up had reached the kernel of the
-// next hop: it holds them half open, for what it answers does not get back, or too late.
+// observeHalfOpen asks whether connections that do not come up had reached the next hop's kernel, which
+// holds them half open: its SYN-ACKs do not get back, or too late.
 func observeHalfOpen(c *evidence.Case, f *evidence.Facts) {
 	const few = 3
 	w := c.Way
@@ -64,9 +63,8 @@ func observeHalfOpen(c *evidence.Case, f *evidence.Facts) {
 	}
 }
 
-// observeInsertFailed asks whether connection tracking of a host on the way refused a
-// connection for each failed request, and for hardly any other, though its table had room:
-// it found no address and port to translate it to.
+// observeInsertFailed asks whether connection tracking on the way refused a connection for each failed
+// request, and for hardly any other, though its table had room: no free port was left to translate to.
 func observeInsertFailed(c *evidence.Case, f *evidence.Facts) {
 	for _, x := range c.Run.Log.Header.Hosts {
 		if evidence.ServesOther(c, x.Name) {
