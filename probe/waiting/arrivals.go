@@ -48,6 +48,9 @@ type heard struct {
 	pieces         uint32        // readings that found more data in, since this end last sent
 	since          time.Duration // age of the last data that came in
 	longest        time.Duration // lower bound of the longest time between two pieces
+	// asked and owing are the latest times at which this end began to wait for an answer, and the
+	// other end for an answer of this one; zero: it does not wait.
+	asked, owing time.Time
 }
 
 // comes reports whether a request is still coming in on a connection: several pieces of it were read
@@ -70,6 +73,42 @@ func (h heard) next(c conn, round uint32) heard {
 	return now
 }
 
+// stand notes since when both ends wait. On a connection with several requests at once the
+// last one may just have been sent while none was answered for long: as long as nothing
+// comes, it is the first one that counts.
+func (h heard) stand(before heard, c conn, at time.Time) heard {
+	if age, asks := c.asks(); asks {
+		h.asked = at.Add(-age)
+		if !before.asked.IsZero() && before.in == c.info.in && before.asked.Before(h.asked) {
+			h.asked = before.asked
+		}
+	}
+	if age, owes := c.owes(); owes {
+		h.owing = at.Add(-age)
+		if !before.owing.IsZero() && before.out == c.info.out && before.owing.Before(h.owing) {
+			h.owing = before.owing
+		}
+	}
+	return h
+}
+
+// stood returns for how long a connection has waited for an answer of the other end, and of
+// this one, as far as earlier readings tell; 0: not at all.
+func (a *arrivals) stood(c conn, at time.Time) (asked, owing time.Duration) {
+	h, known := a.known[flow{c.local, c.remote}]
+	if !known || c.info.in < h.in || c.info.bytesIn < h.bytes {
+		return 0, 0
+	}
+	now := heard{}.stand(h, c, at)
+	if !now.asked.IsZero() {
+		asked = at.Sub(now.asked)
+	}
+	if !now.owing.IsZero() {
+		owing = at.Sub(now.owing)
+	}
+	return asked, owing
+}
+
 // answers returns how many answers came since the reading before. Of data in several pieces it counts
 // one for each segment that this end sent, and only the first piece where it sent none.
 func (h heard) answers(c conn) float64 {
@@ -87,8 +126,8 @@ func (h heard) answers(c conn) float64 {
 const maxFlows = 1 << 17
 
 // count adds a connection of this reading: one to a service, or one that this end opened to a peer.
-// Both are nil for a connection that no process holds.
-func (a *arrivals) count(s *service, p *peer, c conn) {
+// Both are nil for a connection that no process holds. at is the time of the reading.
+func (a *arrivals) count(s *service, p *peer, c conn, at time.Time) {
 	if a.known == nil {
 		a.known = map[flow]heard{}
 	}
@@ -100,8 +139,10 @@ func (a *arrivals) count(s *service, p *peer, c conn) {
 	}
 	if known || len(a.known) < maxFlows {
 		now := heard{in: c.info.in, out: c.info.out, round: a.round, bytes: c.info.bytesIn, since: c.info.received}
-		if !fresh {
-			now = before.next(c, a.round)
+		if fresh {
+			now = now.stand(heard{}, c, at)
+		} else {
+			now = before.next(c, a.round).stand(before, c, at)
 		}
 		a.known[key] = now
 		if s != nil && now.comes(c) {

@@ -4,6 +4,7 @@ import (
 	"math"
 	"net/netip"
 	"testing"
+	"time"
 )
 
 // reading is one dump: what came in on each connection of a port, and PassiveOpens.
@@ -66,8 +67,8 @@ func TestArrivals(t *testing.T) {
 				for client, in := range r.conns[port] {
 					c := conn{state: established, local: netip.AddrPortFrom(at, port), remote: netip.AddrPortFrom(at, client), inode: 1, info: tcpInfo{in: in, bytesIn: 100 * uint64(in)}, hasInfo: true}
 					s := tl.of(c)
-					s.in(c)
-					tl.arrivals.count(s, nil, c)
+					s.in(c, 0)
+					tl.arrivals.count(s, nil, c, time.Time{})
 				}
 			}
 			tl.settle(came{r.opens, r.bytes})
@@ -111,7 +112,7 @@ func TestMoreThanKnown(t *testing.T) {
 	c.hasInfo, c.info.in, c.info.bytesIn = true, 100, 10000 // a connection at rest
 	for range 5 {
 		a.round++
-		a.count(s, nil, c)
+		a.count(s, nil, c, time.Time{})
 	}
 	if s.arrived > 100 {
 		t.Errorf("%v requests of a connection that brought 100", s.arrived)

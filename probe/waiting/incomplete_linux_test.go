@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -102,7 +103,7 @@ func TestAsked(t *testing.T) {
 	for i, out := range []uint32{5, 7, 7, 12} {
 		tl.reset()
 		c.info.out, c.info.in = out, []uint32{1, 2, 2, 4}[i]
-		tl.arrivals.count(nil, tl.out(c, "api"), c)
+		tl.arrivals.count(nil, tl.out(c, "api", 0), c, time.Time{})
 		tl.settle(came{})
 	}
 	if p := tl.peers[peerKey{"api", c.remote}]; p.asked != 7 {
@@ -114,7 +115,7 @@ func TestAsked(t *testing.T) {
 	for _, in := range []uint32{20, 40, 60} { // an answer that goes on and on
 		tl.reset()
 		long.info.out, long.info.in = 13, in
-		tl.arrivals.count(nil, tl.out(long, "api"), long)
+		tl.arrivals.count(nil, tl.out(long, "api", 0), long, time.Time{})
 		tl.settle(came{})
 	}
 	if p := tl.peers[peerKey{"api", c.remote}]; p.answered != 5 {
@@ -124,7 +125,7 @@ func TestAsked(t *testing.T) {
 	greeted.local = netip.MustParseAddrPort("10.0.0.3:40000")
 	greeted.info.in = 1
 	tl.reset()
-	tl.arrivals.count(nil, tl.out(greeted, "api"), greeted)
+	tl.arrivals.count(nil, tl.out(greeted, "api", 0), greeted, time.Time{})
 	tl.settle(came{})
 	if p := tl.peers[peerKey{"api", c.remote}]; p.answered != 5 {
 		t.Errorf("%v answers with a greeting, want 5", p.answered)
@@ -147,5 +148,39 @@ func TestUnseen(t *testing.T) {
 		if got := unseen(c.waiting, c.looked, c.threads, c.pids, c.all); got != c.want {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want)
 		}
+	}
+}
+
+// TestRequestsOnOneConnection: where requests go out one behind the other, the first one
+// without an answer tells how long they wait, not the last.
+func TestRequestsOnOneConnection(t *testing.T) {
+	tl := newTally()
+	store := newTally()
+	asks := conn{state: established, inode: 7, hasInfo: true, local: netip.MustParseAddrPort("10.0.0.1:40000"), remote: netip.MustParseAddrPort("10.0.0.2:6379")}
+	owes := conn{state: established, inode: 9, hasInfo: true, local: asks.remote, remote: asks.local}
+	began := time.Unix(1000, 0)
+	at := began
+	var asked, owing []time.Duration
+	for _, r := range []struct {
+		in, out        uint32        // as the asking end sees it
+		received, sent time.Duration // ago
+	}{
+		{10, 11, 20 * time.Millisecond, 8 * time.Millisecond},
+		{10, 90, 1020 * time.Millisecond, 8 * time.Millisecond}, // nothing came, more went out
+		{10, 170, 2020 * time.Millisecond, 4 * time.Millisecond},
+		{170, 171, 8 * time.Millisecond, 4 * time.Millisecond}, // answered, and asked anew
+	} {
+		asks.info.in, asks.info.out, asks.info.received, asks.info.sent = r.in, r.out, r.received, r.sent
+		owes.info.in, owes.info.out, owes.info.received, owes.info.sent = r.out, r.in, r.sent, r.received
+		a, _ := tl.arrivals.stood(asks, at)
+		_, o := store.arrivals.stood(owes, at)
+		asked, owing = append(asked, a), append(owing, o)
+		tl.arrivals.count(nil, tl.out(asks, "app", a), asks, at)
+		store.arrivals.count(nil, store.out(owes, "store", 0), owes, at)
+		at = at.Add(time.Second)
+	}
+	want := []time.Duration{0, 1008 * time.Millisecond, 2008 * time.Millisecond, 4 * time.Millisecond}
+	if !slices.Equal(asked, want) || !slices.Equal(owing, want) {
+		t.Errorf("it waited for %v, and the other end owed for %v, want %v", asked, owing, want)
 	}
 }

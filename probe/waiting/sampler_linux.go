@@ -145,14 +145,15 @@ func (s *Sampler) read(ctx context.Context, now time.Time) error {
 	s.owners.scan(ctx, now, s.strangers)
 	s.strangers = false
 	for _, c := range s.dumps {
+		asked, owing := s.tally.arrivals.stood(c, now)
 		if in := s.tally.of(c); in != nil {
-			in.in(c)
-			s.tally.arrivals.count(in, nil, c)
+			in.in(c, owing)
+			s.tally.arrivals.count(in, nil, c, now)
 			continue
 		}
 		process := s.processOf(c)
 		s.strangers = s.strangers || process == "" && c.inode != 0
-		s.tally.arrivals.count(nil, s.tally.out(c, process), c)
+		s.tally.arrivals.count(nil, s.tally.out(c, process, asked), c, now)
 	}
 	for _, x := range s.tally.services {
 		if !x.open {

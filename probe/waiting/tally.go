@@ -118,8 +118,8 @@ func (t *tally) of(c conn) *service {
 	return nil
 }
 
-// in counts a connection to a service.
-func (s *service) in(c conn) {
+// in counts a connection to a service. stood is how long it has waited at least where it owes.
+func (s *service) in(c conn, stood time.Duration) {
 	s.seen = true
 	s.connections++
 	if len(s.callers) < maxCallers {
@@ -147,12 +147,13 @@ func (s *service) in(c conn) {
 		return
 	}
 	s.owed++
-	s.ages = append(s.ages, age)
+	s.ages = append(s.ages, max(age, stood))
 	s.accepted = append(s.accepted, c.inode)
 }
 
 // out counts a connection that a process opened, and returns its peer; nil where it is not counted.
-func (t *tally) out(c conn, process string) *peer {
+// stood is how long it has waited at least, if it waits for an answer.
+func (t *tally) out(c conn, process string, stood time.Duration) *peer {
 	if c.inode == 0 { // its process has closed it
 		return nil
 	}
@@ -182,7 +183,7 @@ func (t *tally) out(c conn, process string) *peer {
 	}
 	if age, asks := c.asks(); asks {
 		p.awaiting++
-		p.ages = append(p.ages, age)
+		p.ages = append(p.ages, max(age, stood))
 		if c.resends() {
 			p.unacked++
 		}

@@ -210,6 +210,14 @@ func (s *Step) halted() bool {
 	return noneRead && oneRuns && !lacksProcessor
 }
 
+// held reports whether one thread began to run all the time, and callers go on asking and get
+// no answer. The thread that would read and answer is in one long computation, as a store's is
+// in a script. A thread that has too many requests answers some of them.
+func (s *Step) held() bool {
+	oneBegan := s.Now.Running >= 1 && s.Now.Running < 2 && !(s.Before.Running >= 1)
+	return oneBegan && s.Silent && s.Now.NotRead >= 1 && s.Now.Oldest >= 2*ageLeast && !s.fillsProcessor()
+}
+
 // starved reports whether a thread of the process is always ready and the process gets little
 // processor time. Then it accepts no more connections for that reason, and not because its
 // threads are busy or its number of connections is limited.
@@ -232,7 +240,7 @@ func (s *Step) ownPlace() report.Stand {
 		return report.StandsStill
 	case s.Now.OnDisk >= math.Max(2, mostOf*inside):
 		return report.StandsOnDisk // most threads wait there, whatever the others do
-	case s.halted():
+	case s.halted(), s.held():
 		return report.StandsStill
 	case s.Now.Throttled >= throttledShare, moreReady && s.Now.Processor >= 0.4, bound, s.starved():
 		return report.StandsNoProcessor

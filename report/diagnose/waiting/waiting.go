@@ -34,6 +34,7 @@ type Step struct {
 	Worst *hops.Service
 	// Answers says that its callers get answers of it.
 	Answers bool
+	Silent  bool // its callers go on asking and get next to no answer
 	// Strangers are callers that are not on the way of the requests and came during the failures.
 	Strangers []Stranger
 	// ByStrangers says that strangers hold all connections that it has to the next hop.
@@ -147,10 +148,11 @@ func Follow(log *runlog.Log, first *hops.Hop, now, before []Span) *Way {
 	w := &Way{First: first, From: now[0].From, To: now[len(now)-1].To}
 	r.steps(w, first, nil, 0, now, before)
 	w.Entry = readBehind(first, nil, now, before)
-	w.Steps[0].Answers = w.Entry.Answers()
+	w.Steps[0].Answers, w.Steps[0].Silent = w.Entry.Answers(), w.Entry.unanswered()
 	for _, s := range w.Steps {
 		for i := range s.Behind {
-			w.step(s.Behind[i].Hop).Answers = s.Behind[i].Answers()
+			to := w.step(s.Behind[i].Hop)
+			to.Answers, to.Silent = s.Behind[i].Answers(), s.Behind[i].unanswered()
 		}
 	}
 	w.correctIdle()
@@ -288,6 +290,9 @@ func (s *Step) Outdone() bool {
 // Answers reports whether the callers of a hop get answers of it, to at least a fifth of what
 // they ask.
 func (b *Behind) Answers() bool { return b.Answered > 0 && b.Answered >= 0.2*b.Asked }
+
+// unanswered reports whether the callers of a hop go on asking, and get next to no answer.
+func (b *Behind) unanswered() bool { return b.Asked >= 1 && b.Answered <= 0.05*b.Asked }
 
 // GivenUp reports whether the callers end all requests at a hop, by a timeout of their own: the
 // oldest request at the hop is as old as the oldest call of the hop before, and no answer
