@@ -65,8 +65,10 @@ func TestIncidentsAreFollowedToTheirHop(t *testing.T) {
 
 // A service that answers late is in no deadlock, one that uses all of its processor does not
 // stand still, and one that asks others needs local ports, whether it is a known proxy or not.
-// Connections that are open on another machine were sent astray, also where few are lost at one
-// instant. An end that is told several times has one successor.
+// Connections that are open on another machine were sent astray, even where few are lost at one
+// instant. An end that is told several times has one successor. A store in a script of seconds is
+// no pool of its callers. What somebody ended did not crash. Where the messages that packets are
+// too big are dropped, small answers to the same request say nothing.
 func TestIncidentsAreNotTakenForTheirNeighbours(t *testing.T) {
 	for _, c := range []struct {
 		name        string
@@ -77,6 +79,9 @@ func TestIncidentsAreNotTakenForTheirNeighbours(t *testing.T) {
 		{"full-processor", diagnose.Explains, "server-cpu-shedding", "processor 99.8%"},
 		{"service-without-ports", diagnose.Explains, "proxy-ephemeral-ports", "1,460 of 1,460"},
 		{"rehashed-paths", diagnose.Explains, "failover", "5 connections that were open on orders-2 were reset by orders-1"},
+		{"long-script", diagnose.Explains, "upstream-process-paused", "node: 1 of 160 open requests wait for cache:6379, the oldest for 4.5 s"},
+		{"ended-by-somebody", diagnose.Explains, "upstream-service-down", "1 of 1 end came by SIGTERM; nothing took the place of node"},
+		{"too-big-dropped", diagnose.Explains, "mtu-black-hole", "dropped 3,453 packet-too-big messages"},
 		{"reloads-followed-twice", diagnose.Explains, "ungraceful-restart", "313 of 313 failures came while haproxy was gone"},
 	} {
 		f := diagnose.Analyze(readRun(t, filepath.Join("testdata", "incidents", c.name+".runlog.gz"))).Findings[0]

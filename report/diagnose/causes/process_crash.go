@@ -14,7 +14,7 @@ func processCrash() inquiry.Rule {
 		Cause: "process-crash", Mechanism: report.MechanismDied, Any: []evidence.Clue{evidence.Died, evidence.WentAway, evidence.SaysCrashed},
 		Proof:  []evidence.Clue{evidence.DiedOfItself, evidence.GoneForGood, evidence.SaysCrashed, evidence.StoreGone},
 		Told:   []evidence.Clue{evidence.SaysCrashed, evidence.StoreEmptied, evidence.StoreGone},
-		Unless: []evidence.Clue{evidence.OutOfMemory, evidence.HungBefore, evidence.Retired, evidence.LastWords},
+		Unless: []evidence.Clue{evidence.OutOfMemory, evidence.HungBefore, evidence.Retired, evidence.LastWords, evidence.Ended},
 		Weights: []inquiry.Weight{
 			{Clue: evidence.AddressAway, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
 			{Clue: evidence.Terminated, Yes: -2.5, No: 0},

@@ -10,16 +10,21 @@ import (
 func serviceDown() inquiry.Rule {
 	return inquiry.Rule{
 		Cause: "service-down", Ends: true, Mechanism: report.MechanismDied,
-		Any:    []evidence.Clue{evidence.RefusedAll, evidence.SaysAway, evidence.SaysStarting, evidence.NobodyListens},
+		Any:    []evidence.Clue{evidence.RefusedAll, evidence.SaysAway, evidence.SaysStarting, evidence.NobodyListens, evidence.Ended},
+		Anyway: []evidence.Clue{evidence.Ended},
 		Must:   []evidence.Clue{evidence.RefusedAll, evidence.NeverTaken},
-		Proof:  []evidence.Clue{evidence.NeverTaken, evidence.SaysAway, evidence.SaysStarting, evidence.NobodyListens},
-		Told:   []evidence.Clue{evidence.SaysAway, evidence.SaysStarting, evidence.NobodyListens},
-		Unless: []evidence.Clue{evidence.Died, evidence.DescriptorsFull, evidence.Overflowed},
+		Proof:  []evidence.Clue{evidence.NeverTaken, evidence.SaysAway, evidence.SaysStarting, evidence.NobodyListens, evidence.Ended},
+		Told:   []evidence.Clue{evidence.SaysAway, evidence.SaysStarting, evidence.NobodyListens, evidence.Ended},
+		Unless: []evidence.Clue{evidence.DiedOfItself, evidence.DescriptorsFull, evidence.Overflowed},
 		Weights: []inquiry.Weight{
 			{Clue: evidence.SaysAway, Yes: inquiry.Proves, No: 0},
 			{Clue: evidence.SaysStarting, Yes: inquiry.Proves, No: 0},
 			{Clue: evidence.LastWords, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
 			{Clue: evidence.NobodyListens, Yes: inquiry.Proves, No: 0},
+			{Clue: evidence.Ended, Yes: 2 * inquiry.Proves, No: 0},
+			{Clue: evidence.NamesAway, Yes: inquiry.Opposite(2 * inquiry.Proves), No: 0},   // it is missed for its names
+			{Clue: evidence.PodsUpdated, Yes: inquiry.Opposite(2 * inquiry.Proves), No: 0}, // others take its place
+			{Clue: evidence.PodsEvicted, Yes: inquiry.Opposite(2 * inquiry.Proves), No: 0},
 			{Clue: evidence.RefusedAll, Yes: inquiry.Proves, No: inquiry.Opposite(inquiry.Proves)},
 			{Clue: evidence.NeverTaken, Yes: inquiry.Strong, No: inquiry.Opposite(inquiry.Strong)},
 			{Clue: evidence.Died, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
@@ -29,6 +34,7 @@ func serviceDown() inquiry.Rule {
 		Instead: map[evidence.Clue][]evidence.Clue{
 			evidence.SaysAway:      {evidence.RefusedAll, evidence.NeverTaken, evidence.RisesWithLoad},
 			evidence.NobodyListens: {evidence.RefusedAll, evidence.NeverTaken, evidence.RisesWithLoad},
+			evidence.Ended:         {evidence.Died, evidence.RefusedAll, evidence.NeverTaken, evidence.RisesWithLoad},
 			evidence.SaysStarting:  {evidence.RefusedAll, evidence.NeverTaken, evidence.RisesWithLoad},
 		},
 		Tells: map[inquiry.Experiment]inquiry.Outcome{inquiry.HalfRate: inquiry.Stays, inquiry.HalfConcurrency: inquiry.Stays},

@@ -134,6 +134,7 @@ const (
 	DiedOfItself // processes ended by a fault or with an error, not by a signal sent to them
 	Terminated   // processes were asked to end (SIGTERM)
 	GoneForGood  // no process took the place of those that ended
+	Ended        // somebody ended it by a signal to end, and no process took its place
 	HungBefore
 	OutOfMemory
 	Thrashing // memory was full, and threads waited for it (pressure)
@@ -378,6 +379,15 @@ func IsTrue(b bool) truth {
 		return Yes
 	}
 	return No
+}
+
+// JoinEnd notes that somebody ended a process, and nothing took its place: its port refuses since.
+func (f *Facts) JoinEnd() {
+	refused := f[NobodyListens].Is == Yes || f[SomeRefused].Is == Yes
+	if f[Terminated].Is == Yes && f[GoneForGood].Is == Yes && refused {
+		f[Ended] = f[GoneForGood]
+		f[Ended].Text = f[Terminated].Text + "; " + f[GoneForGood].Text
+	}
 }
 
 // StatusShare says whether a status is that of most failures (Yes) or of hardly any (No).

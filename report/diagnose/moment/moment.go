@@ -102,6 +102,7 @@ func observeNobody(c *evidence.Case, f *evidence.Facts, h evidence.Hop, deaths [
 	if back := deaths[len(deaths)-1].Replaced; !back && d.At > c.Onset.At.Low-1.5 && d.At < c.Onset.At.High+1.5 {
 		f.SetAt(evidence.DiedWithFaults, evidence.Yes, d.At, src, "%s ended%s just when requests began to fail; %s", d.Who(), words.Why(d.Why), f[evidence.NobodyListens].Text)
 		f.SetAt(evidence.GoneForGood, evidence.Yes, d.At, src, "nothing took the place of %s; %s", words.OrThe(d.Process), f[evidence.NobodyListens].Text)
+		f.JoinEnd()
 	}
 }
 

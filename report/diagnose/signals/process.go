@@ -95,6 +95,7 @@ func observeProcesses(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	}
 	observeEnds(c, f, mine, src)
 	observeRetirement(c, f, mine, src)
+	f.JoinEnd()
 	observeRhythm(c, f, deaths, src)
 	observeHang(c, f, mine, src)
 	observeMemory(c, f, h, deaths)

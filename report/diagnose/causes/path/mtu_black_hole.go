@@ -31,8 +31,11 @@ func mtuBlackHole() inquiry.Rule {
 			{Clue: evidence.Loopback, Yes: -4, No: 0},
 			{Clue: evidence.Overflowed, Yes: -2, No: 0},
 		},
-		Tells: map[inquiry.Experiment]inquiry.Outcome{inquiry.Small: inquiry.Goes, inquiry.Large: inquiry.Stays, inquiry.HalfRate: inquiry.Stays, inquiry.HalfConcurrency: inquiry.Stays},
-		Says:  "full-size packets vanish on the path, small ones pass",
+		// A dropped packet-too-big message says it by itself: the sender goes on with segments that the path
+		// does not take, whatever else is seen of them.
+		Instead: map[evidence.Clue][]evidence.Clue{evidence.TooBigDropped: {evidence.SameServed, evidence.LostRetransmits, evidence.OnlyTimeouts, evidence.ConstantShare, evidence.FilterDropped}},
+		Tells:   map[inquiry.Experiment]inquiry.Outcome{inquiry.Small: inquiry.Goes, inquiry.Large: inquiry.Stays, inquiry.HalfRate: inquiry.Stays, inquiry.HalfConcurrency: inquiry.Stays},
+		Says:    "full-size packets vanish on the path, small ones pass",
 		Advice: func(_ *inquiry.Investigation, _ *inquiry.Hypothesis) []string {
 			return []string{"let ICMP fragmentation-needed pass, or clamp the MSS on the path (TCPMSS --clamp-mss-to-pmtu)", "net.ipv4.tcp_mtu_probing=1 on the server works around it"}
 		},
