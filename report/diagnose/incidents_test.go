@@ -68,7 +68,10 @@ func TestIncidentsAreFollowedToTheirHop(t *testing.T) {
 // Connections that are open on another machine were sent astray, even where few are lost at one
 // instant. An end that is told several times has one successor. A store in a script of seconds is
 // no pool of its callers. What somebody ended did not crash. Where the messages that packets are
-// too big are dropped, small answers to the same request say nothing.
+// too big are dropped, small answers to the same request say nothing. A service whose host sends as
+// many bytes for each request that ends as before is not stuck. A store that is told things without an
+// answer is not waited for. A body that a full link brings late is not short. Connections that rested
+// are lost to what forgets them, and not to a filter.
 func TestIncidentsAreNotTakenForTheirNeighbours(t *testing.T) {
 	for _, c := range []struct {
 		name        string
@@ -82,6 +85,10 @@ func TestIncidentsAreNotTakenForTheirNeighbours(t *testing.T) {
 		{"long-script", diagnose.Explains, "upstream-process-paused", "node: 1 of 160 open requests wait for cache:6379, the oldest for 4.5 s"},
 		{"ended-by-somebody", diagnose.Explains, "upstream-service-down", "1 of 1 end came by SIGTERM; nothing took the place of node"},
 		{"too-big-dropped", diagnose.Explains, "mtu-black-hole", "dropped 3,453 packet-too-big messages"},
+		{"slow-third-party", diagnose.Explains, "slow-dependency", "python3 on tax:8080: it answers late"},
+		{"told-not-asked", diagnose.Explains, "upstream-threads", "taken by 27 threads"},
+		{"bodies-delayed", diagnose.Explains, "path-delay", "packets from web to media:8080 and back are under way for 0.11 s"},
+		{"rested-connections", diagnose.Explains, "path-idle-expiry", "something on the path forgets connections that rest"},
 		{"reloads-followed-twice", diagnose.Explains, "ungraceful-restart", "313 of 313 failures came while haproxy was gone"},
 	} {
 		f := diagnose.Analyze(readRun(t, filepath.Join("testdata", "incidents", c.name+".runlog.gz"))).Findings[0]

@@ -15,7 +15,7 @@ func shortResponse() inquiry.Rule {
 		Anyway: []evidence.Clue{evidence.SaysShort},
 		Proof:  []evidence.Clue{evidence.ShortBody, evidence.SaysShort},
 		Told:   []evidence.Clue{evidence.SaysShort},
-		Never:  []evidence.Clue{evidence.GapUnfilled, evidence.RefusedAll},
+		Never:  []evidence.Clue{evidence.GapUnfilled, evidence.RefusedAll, evidence.BodiesDelayed},
 		Weights: []inquiry.Weight{
 			{Clue: evidence.ShortBody, Yes: inquiry.Proves, No: inquiry.Opposite(inquiry.Proves)},
 			{Clue: evidence.SaysShort, Yes: inquiry.Proves, No: 0},

@@ -216,6 +216,8 @@ const (
 	StandsUnwatched // at a hop behind it that nobody watches
 	StandsBetween   // between this hop and the next
 	StandsDelayed   // between this hop and the next, where packets take long and are not lost
+	BodiesDelayed   // responses break off half received, and packets to the next hop and back take much longer
+	RestedLost      // requests are lost on connections to the next hop that had rested, and not on the others
 	FileLocked      // its threads wait for a lock on a file
 	OutputBlocked   // its threads write into a pipe or local socket that nobody reads
 	LockedStore     // its sessions wait for locks, and it is a store, which detects deadlocks itself and ends one of them

@@ -132,8 +132,7 @@ func (s *Step) writesInVain(b *Behind) bool {
 
 // awaited returns the next hop that the requests inside wait for; nil for none. Either calls to
 // it are much older than before, and most requests inside have one out or all its connections
-// are in use; or connections to it do not come up. Of several it is the one with the most calls, and
-// rather one that answers all that it is asked.
+// are in use; or connections to it do not come up. Of several it is the one with the most calls.
 func (s *Step) awaited() *Behind {
 	const manyConnecting = 0.3 // of the requests inside
 	served := math.Max(s.Now.Served(), 1)
@@ -145,26 +144,22 @@ func (s *Step) awaited() *Behind {
 		many := b.Requests >= mostOf*served || allBusy || b.full() || b.silent()
 		allGone := b.Connections == 0 && b.ConnectionsBefore >= 1
 		stuck := b.Connecting >= 1 && (b.Connecting >= manyConnecting*served || allGone)
-		if (older && many || stuck) && (best == nil || b.rather(best)) {
+		if (older && many && !s.onlyTold(b) || stuck) && (best == nil || b.outstanding() > best.outstanding()) {
 			best = b
 		}
 	}
 	return best
 }
 
-// rather reports whether a hop looks more like the one that is waited for than another.
-func (b *Behind) rather(than *Behind) bool {
-	if b.oneWay() != than.oneWay() {
-		return than.oneWay()
-	}
-	return b.outstanding() > than.outstanding()
-}
-
-// oneWay reports whether a good part of what is sent to the next hop is never answered, while the
-// rest is: a store is told things that it does not confirm (memcached's noreply). Such a last word
-// looks like a call that is out, for as long as something else is waited for.
-func (b *Behind) oneWay() bool {
-	return b.Asked >= 1 && b.Answered >= 0.2*b.Asked && b.Answered <= 0.8*b.Asked
+// onlyTold reports whether what looks like calls to a next hop are words that are never answered, as
+// memcached's noreply. A good part of what is sent there gets no answer, while the rest does, and as many
+// calls of the same age are out to another hop that answers all: it is for those that nothing more is said.
+func (s *Step) onlyTold(b *Behind) bool {
+	half := b.Asked >= 1 && b.Answered >= 0.2*b.Asked && b.Answered <= 0.8*b.Asked
+	return half && slices.ContainsFunc(s.Behind, func(o Behind) bool {
+		alike := o.Requests >= 0.8*b.Requests && math.Abs(o.Oldest-b.Oldest) <= 0.1*b.Oldest
+		return o.Hop != b.Hop && alike && o.Answered > 0.8*o.Asked
+	})
 }
 
 // cutOff returns a next hop to which this hop had connections and has none any more, while the

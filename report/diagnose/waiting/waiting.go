@@ -155,6 +155,9 @@ func Follow(log *runlog.Log, first *hops.Hop, now, before []Span) *Way {
 			to.Answers, to.Silent = s.Behind[i].Answers(), s.Behind[i].unanswered()
 		}
 	}
+	for _, s := range w.Steps {
+		s.Answers = s.Answers || r.answersOn(s.Hop, now, before)
+	}
 	w.correctIdle()
 	w.walk()
 	w.endAtStopped()
@@ -298,7 +301,7 @@ func (b *Behind) unanswered() bool { return b.Asked >= 1 && b.Answered <= 0.05*b
 // oldest request at the hop is as old as the oldest call of the hop before, and no answer
 // comes back. before is that hop; nil for none.
 func (s *Step) GivenUp(before *Step) bool {
-	if before == nil || before.To == nil || !(before.To.Oldest >= 2*ageLeast) || before.To.Answers() {
+	if before == nil || before.To == nil || !(before.To.Oldest >= 2*ageLeast) || before.To.Answers() || s.Answers {
 		return false
 	}
 	return s.Now.Oldest >= 0.8*before.To.Oldest && s.Now.Oldest <= 1.15*before.To.Oldest+ageLeast

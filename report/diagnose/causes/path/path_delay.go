@@ -10,11 +10,12 @@ import (
 func pathDelay() inquiry.Rule {
 	return inquiry.Rule{
 		Cause: "path-delay", Mechanism: report.MechanismSlow, Leg: inquiry.Path,
-		Any:   []evidence.Clue{evidence.StandsDelayed, evidence.SynsArrived},
-		Proof: []evidence.Clue{evidence.StandsDelayed, evidence.LinkDropped},
-		Told:  []evidence.Clue{evidence.StandsDelayed},
+		Any:   []evidence.Clue{evidence.StandsDelayed, evidence.BodiesDelayed, evidence.SynsArrived},
+		Proof: []evidence.Clue{evidence.StandsDelayed, evidence.BodiesDelayed, evidence.LinkDropped},
+		Told:  []evidence.Clue{evidence.StandsDelayed, evidence.BodiesDelayed},
 		Weights: []inquiry.Weight{
 			{Clue: evidence.StandsDelayed, Yes: 2 * inquiry.Proves, No: 0},
+			{Clue: evidence.BodiesDelayed, Yes: inquiry.Proves + inquiry.Strong, No: 0},
 			{Clue: evidence.SynsArrived, Yes: inquiry.Weak, No: 0},
 			{Clue: evidence.LinkDropped, Yes: inquiry.Strong, No: 0}, // a full queue both delays and drops
 			{Clue: evidence.ReverseDropped, Yes: inquiry.Opposite(inquiry.Proves), No: 0},

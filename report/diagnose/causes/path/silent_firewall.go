@@ -15,7 +15,7 @@ func silentFirewall() inquiry.Rule {
 		Proof:  []evidence.Clue{evidence.FilterDropped},
 		// Packets may also be dropped because they exceed a number or a rate, or because the connection was
 		// idle or is unknown. A filter that passes a packet the second time shuts nobody out.
-		Unless: []evidence.Clue{evidence.DroppedInPart, evidence.ExcessFails, evidence.ConnectionsCapped, evidence.IdleGap, evidence.ConntrackInvalid, evidence.TrackingDropped},
+		Unless: []evidence.Clue{evidence.DroppedInPart, evidence.ExcessFails, evidence.ConnectionsCapped, evidence.IdleGap, evidence.RestedLost, evidence.ConntrackInvalid, evidence.TrackingDropped},
 		Never:  []evidence.Clue{evidence.CertificateRefused},
 		Weights: []inquiry.Weight{
 			{Clue: evidence.FilterBeside, Yes: inquiry.Strong, No: 0},
@@ -30,6 +30,7 @@ func silentFirewall() inquiry.Rule {
 			{Clue: evidence.ExcessFails, Yes: inquiry.Opposite(inquiry.Proves), No: inquiry.Weak},
 			{Clue: evidence.ConnectionsCapped, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
 			{Clue: evidence.IdleGap, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
+			{Clue: evidence.RestedLost, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
 			{Clue: evidence.ConntrackInvalid, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
 			{Clue: evidence.QueueDropped, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
 		},
