@@ -71,7 +71,9 @@ func TestIncidentsAreFollowedToTheirHop(t *testing.T) {
 // too big are dropped, small answers to the same request say nothing. A service whose host sends as
 // many bytes for each request that ends as before is not stuck. A store that is told things without an
 // answer is not waited for. A body that a full link brings late is not short. Connections that rested
-// are lost to what forgets them, and not to a filter.
+// are lost to what forgets them, and not to a filter. A process that said what it lacks and then stood
+// lacks it. Requests whose packets a filter drops may be answered 500 by who waits for them. A forward
+// proxy's own 403 is its rule. Who refuses after a wait for a pool has no limit of connections.
 func TestIncidentsAreNotTakenForTheirNeighbours(t *testing.T) {
 	for _, c := range []struct {
 		name        string
@@ -89,6 +91,10 @@ func TestIncidentsAreNotTakenForTheirNeighbours(t *testing.T) {
 		{"told-not-asked", diagnose.Explains, "upstream-threads", "taken by 27 threads"},
 		{"bodies-delayed", diagnose.Explains, "path-delay", "packets from web to media:8080 and back are under way for 0.11 s"},
 		{"rested-connections", diagnose.Explains, "path-idle-expiry", "something on the path forgets connections that rest"},
+		{"heap-full", diagnose.Explains, "upstream-memory-oom", "OutOfMemoryError: Java heap space; then it stood"},
+		{"filter-before-store", diagnose.Explains, "silent-firewall", "the kernel of sessions dropped 1,452 SYNs to :11211 in INPUT"},
+		{"forward-proxy-denies", diagnose.Ambiguous, "upstream-deny-rule", "on a page of its own"},
+		{"pool-behind-empty-cache", diagnose.Explains, "upstream-pool-exhausted", "share 12 connections to db:5432"},
 		{"reloads-followed-twice", diagnose.Explains, "ungraceful-restart", "313 of 313 failures came while haproxy was gone"},
 	} {
 		f := diagnose.Analyze(readRun(t, filepath.Join("testdata", "incidents", c.name+".runlog.gz"))).Findings[0]

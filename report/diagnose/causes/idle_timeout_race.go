@@ -11,7 +11,7 @@ func idleTimeoutRace() inquiry.Rule {
 	return inquiry.Rule{
 		Cause: "idle-timeout-race", Mechanism: report.MechanismIdle, Own: true, Any: []evidence.Clue{evidence.IdleGap, evidence.ReusedOnly, evidence.SentLate, evidence.RestingEnds},
 		Proof: []evidence.Clue{evidence.IdleGap},
-		Never: []evidence.Clue{evidence.FreshBehind, evidence.TriedInVain}, // a connection that is opened for one request is never idle
+		Never: []evidence.Clue{evidence.FreshBehind, evidence.TriedInVain, evidence.DeniesItself}, // a connection that is opened for one request is never idle
 		Weights: []inquiry.Weight{
 			{Clue: evidence.RestingEnds, Yes: inquiry.Proves, No: 0},
 			{Clue: evidence.UnreadThroughout, Yes: inquiry.Opposite(inquiry.Strong), No: 0},

@@ -22,6 +22,7 @@ func poolExhausted() inquiry.Rule {
 		Unless: []evidence.Clue{evidence.SomeResets, evidence.StreamResets, evidence.HeldOff, evidence.SlowRequest, evidence.DescriptorsFull, evidence.ThreadsFull, evidence.ShedAtOnce, evidence.UnixQueueFull, evidence.Overflowed, evidence.PortsFull},
 		Never:  []evidence.Clue{evidence.StandsBetween, evidence.StandsDelayed, evidence.StandsQueued, evidence.StandsCapped, evidence.ProxyPooled, evidence.StandsUnreached, evidence.StandsNewOnly, evidence.SaysUnreached},
 		Weights: []inquiry.Weight{
+			{Clue: evidence.LockedStore, Yes: inquiry.Opposite(inquiry.Proves), No: 0}, // its sessions wait for locks, each on a place of its own
 			{Clue: evidence.StandsPooled, Yes: inquiry.Proves, No: 0},
 			{Clue: evidence.PoolRests, Yes: inquiry.Proves, No: 0},
 			{Clue: evidence.FewerPlaces, Yes: inquiry.Proves, No: 0},

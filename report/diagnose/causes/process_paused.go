@@ -18,6 +18,10 @@ func processPaused() inquiry.Rule {
 		Unless: []evidence.Clue{evidence.OutOfMemory},
 		Weights: []inquiry.Weight{
 			{Clue: evidence.StandsStopped, Yes: inquiry.Proves, No: 0},
+			{Clue: evidence.SaysMemory, Yes: inquiry.Opposite(inquiry.Proves), No: 0}, // it lacks something, and says what
+			{Clue: evidence.SaysFiles, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
+			{Clue: evidence.SaysDisk, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
+			{Clue: evidence.SaysWorkers, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
 			{Clue: evidence.AcceptedLate, Yes: inquiry.Weak, No: 0},
 			{Clue: evidence.ReadLate, Yes: inquiry.Weak, No: 0},
 			{Clue: evidence.Paused, Yes: inquiry.Strong, No: inquiry.Opposite(inquiry.Strong)},

@@ -35,6 +35,11 @@ func serverConnectionLimit() inquiry.Rule {
 			{Clue: evidence.OwnError, Yes: 1, No: 0},
 			{Clue: evidence.ShedStatus, Yes: 1, No: 0},
 			{Clue: evidence.QueueTimeout, Yes: 4, No: 0},
+			// Refusals after a wait are also those of a pool, of a hop that lacks the processor, and of one that
+			// waits for another.
+			{Clue: evidence.StandsPooled, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
+			{Clue: evidence.StandsUnprocessed, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
+			{Clue: evidence.WaitsBehind, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
 			{Clue: evidence.ClosedLate, Yes: 2, No: 0},
 			{Clue: evidence.ThreadsFull, Yes: -4, No: 0},
 			{Clue: evidence.Crowded, Yes: 0, No: -2},
@@ -61,8 +66,8 @@ func serverConnectionLimit() inquiry.Rule {
 		Never: []evidence.Clue{evidence.StandsBetween, evidence.StandsDelayed, evidence.StandsUnreached, evidence.StandsNewOnly, evidence.TriedInVain},
 		Despite: map[evidence.Clue][]evidence.Clue{
 			evidence.HeldFlat:  {evidence.IdleGap, evidence.FreshOnly, evidence.ConnectionsCapped, evidence.LatencyFirst, evidence.Crowded, evidence.ProcessorBusy, evidence.DiedWithFaults, evidence.ExcessFails, evidence.SentNone, evidence.SentLinger},
-			evidence.SaysFull:  {evidence.IdleGap, evidence.OnlyTimeouts, evidence.DiedWithFaults, evidence.FreshOnly, evidence.ConnectionsCapped, evidence.ThreadsFull, evidence.LatencyFirst, evidence.Crowded, evidence.ProcessorBusy},
-			evidence.SaysSlots: {evidence.FreshOnly, evidence.ConnectionsCapped, evidence.LatencyFirst, evidence.Crowded},
+			evidence.SaysFull:  {evidence.StandsPooled, evidence.StandsUnprocessed, evidence.WaitsBehind, evidence.IdleGap, evidence.OnlyTimeouts, evidence.DiedWithFaults, evidence.FreshOnly, evidence.ConnectionsCapped, evidence.ThreadsFull, evidence.LatencyFirst, evidence.Crowded, evidence.ProcessorBusy},
+			evidence.SaysSlots: {evidence.StandsPooled, evidence.StandsUnprocessed, evidence.WaitsBehind, evidence.FreshOnly, evidence.ConnectionsCapped, evidence.LatencyFirst, evidence.Crowded},
 			evidence.StandsCapped: {
 				evidence.FreshOnly, evidence.ConnectionsCapped, evidence.LatencyFirst, evidence.Crowded, evidence.OnlyTimeouts, evidence.ThreadsFull,
 				evidence.ProcessorBusy, evidence.Overflowed, evidence.PoolFull, evidence.ExcessFails, evidence.SentUnread,

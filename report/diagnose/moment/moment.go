@@ -111,7 +111,7 @@ func observeNobody(c *evidence.Case, f *evidence.Facts, h evidence.Hop, deaths [
 func observeStandingWords(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	const before, after, idle = 10.0, 1.0, 0.05 // seconds, seconds, share of a processor
 	s := gather.StepAt(c, h)
-	if s == nil || s != c.Way.Culprit || s.State != report.StandsInside && s.State != report.StandsNotAccepted || s.Now.Processor > idle {
+	if s == nil || s != c.Way.Culprit || s.State != report.StandsInside && s.State != report.StandsNotAccepted && s.State != report.StandsStill || s.Now.Processor > idle {
 		return
 	}
 	for _, l := range c.Run.Lines {

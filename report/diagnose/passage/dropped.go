@@ -29,7 +29,7 @@ func Dropped(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 		// Losses behind a gateway show as its statuses, or as requests that wait at it.
 		all = append(all, kernels.DroppedBehind(c, s.To.Hop.Port)...)
 		// Many failed requests share one connection, or a few.
-		waited = min(c.Parts.Fault[attack.Timeout]+c.Statuses[502]+c.Statuses[503]+c.Statuses[504], max(leastVanished, 3*words.Finite(s.To.Requests, 0)+words.Finite(s.To.Connecting, 0)))
+		waited = min(c.Parts.Fault[attack.Timeout]+errors5xx(c), max(leastVanished, 3*words.Finite(s.To.Requests, 0)+words.Finite(s.To.Connecting, 0)))
 	}
 	if len(all) > 0 {
 		tellDropped(c, f, h, all, waited)
@@ -39,6 +39,18 @@ func Dropped(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 			f.SetAt(evidence.FilterBeside, evidence.Yes, b.First, "kernel of "+b.Host, "%s", b.Text())
 		}
 	}
+}
+
+// errors5xx is how many failures were answered with a status from 500 on: a gateway's, or of a service that
+// gives up what it waits for.
+func errors5xx(c *evidence.Case) float64 {
+	n := 0.0
+	for code, times := range c.Statuses {
+		if code >= 500 {
+			n += times
+		}
+	}
+	return n
 }
 
 // tellDropped compares the packets that kernels dropped with the failures that waited for them.

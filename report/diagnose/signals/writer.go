@@ -3,6 +3,7 @@ package signals
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/probe"
@@ -96,8 +97,14 @@ func observeReplies(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 		for _, code := range x.statuses {
 			n += own.statuses[code]
 		}
-		if x.clue == evidence.Unauthorized && own.statuses[401] < most && evidence.IsProxy(h.Process()) && f[evidence.TurnedAway].Is == evidence.Yes {
-			continue // it knows no credentials: it may not pass this on
+		if x.clue == evidence.Unauthorized && n >= most && own.statuses[401] < most && evidence.IsProxy(h.Process()) {
+			if f[evidence.TurnedAway].Is == evidence.Yes {
+				continue // it knows no credentials: it may not pass this on
+			}
+			if ownPage(c, h, own.text) {
+				f.SetAt(evidence.DeniesItself, evidence.Yes, c.At, "answers on the wire", "%s, on a page of its own", text)
+				continue
+			}
 		}
 		if n >= most && (x.clue != evidence.Unauthorized || c.Onset.Status == evidence.Found) {
 			f.Set(x.clue, evidence.Yes, "answers on the wire", "%s", text)
@@ -269,4 +276,10 @@ func passedOn(c *evidence.Case) (passed bool, text string) {
 		return false, ""
 	}
 	return after >= (1-0.4*share)*before, "requests went on reaching " + next + ": " + format.Amount(before, "bytes") + " a request before, " + format.Amount(after, "bytes") + " while they failed"
+}
+
+// ownPage reports whether a proxy behind which nobody is known wrote an answer itself: the page names its
+// software, as Squid's do. It would pass on the pages of others as they are.
+func ownPage(c *evidence.Case, h evidence.Hop, text string) bool {
+	return h.Index == len(c.Hops)-1 && strings.Contains(strings.ToLower(text), strings.ToLower(h.Process()))
 }
