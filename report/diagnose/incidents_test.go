@@ -74,6 +74,7 @@ func TestIncidentsAreFollowedToTheirHop(t *testing.T) {
 // are lost to what forgets them, and not to a filter. A process that said what it lacks and then stood
 // lacks it. Requests whose packets a filter drops may be answered 500 by who waits for them. A forward
 // proxy's own 403 is its rule. Who refuses after a wait for a pool has no limit of connections.
+// Answers from an address that nobody dialled were sent, wherever their requests seem to stand.
 func TestIncidentsAreNotTakenForTheirNeighbours(t *testing.T) {
 	for _, c := range []struct {
 		name        string
@@ -95,6 +96,7 @@ func TestIncidentsAreNotTakenForTheirNeighbours(t *testing.T) {
 		{"filter-before-store", diagnose.Explains, "silent-firewall", "the kernel of sessions dropped 1,452 SYNs to :11211 in INPUT"},
 		{"forward-proxy-denies", diagnose.Ambiguous, "upstream-deny-rule", "on a page of its own"},
 		{"pool-behind-empty-cache", diagnose.Explains, "upstream-pool-exhausted", "share 12 connections to db:5432"},
+		{"answers-astray", diagnose.Explains, "conntrack-invalid", "passed them on untranslated"},
 		{"reloads-followed-twice", diagnose.Explains, "ungraceful-restart", "313 of 313 failures came while haproxy was gone"},
 	} {
 		f := diagnose.Analyze(readRun(t, filepath.Join("testdata", "incidents", c.name+".runlog.gz"))).Findings[0]

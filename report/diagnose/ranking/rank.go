@@ -91,7 +91,7 @@ func consider(c *inquiry.Investigation, r inquiry.Rule) {
 		if waits && r.Symptom {
 			return // where they wait is known: that they do says nothing more
 		}
-		nameless := r.Leg == inquiry.Path && beside(r, c.Facts[i])
+		nameless := r.Leg == inquiry.Path && (beside(r, c.Facts[i]) || astray(r, c.Facts[i]))
 		if waits && r.Leg == inquiry.Path && c.Way.Culprit.State != report.StandsNetwork && !nameless {
 			continue // what was asked had arrived
 		}
@@ -152,6 +152,12 @@ func beside(r inquiry.Rule, f *evidence.Facts) bool {
 	return slices.ContainsFunc([]evidence.Clue{evidence.NamesAway, evidence.SaysUnknownName, evidence.AddressContested}, func(x evidence.Clue) bool {
 		return f[x].Is == evidence.Yes && slices.Contains(r.Any, x)
 	})
+}
+
+// astray reports whether a rule goes by segments from addresses that nobody dialled, and they came:
+// answers are sent, wherever requests seem to wait, and whoever asked does not know them as his.
+func astray(r inquiry.Rule, f *evidence.Facts) bool {
+	return f[evidence.StrayReset].Is == evidence.Yes && slices.Contains(r.Any, evidence.StrayReset)
 }
 
 // unreached reports whether those before a hop say that they do not reach it.
