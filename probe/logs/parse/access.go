@@ -2,6 +2,7 @@ package parse
 
 import (
 	"fmt"
+	"net"
 	"strconv"
 	"strings"
 
@@ -76,7 +77,8 @@ func statusAt(s string) (status int, rest string, ok bool) {
 func upstreamOf(rest string) (server string, live bool) {
 	for _, word := range []string{"upstream=", "upstream_addr=", "ua=\"", "upstream: "} {
 		if at := strings.Index(rest, word); at >= 0 {
-			if v, live := triedLast(strings.Trim(rest[at+len(word):], "\"")); v != "-" {
+			v, live := triedLast(strings.Trim(rest[at+len(word):], "\""))
+			if v != "-" && (word != "ua=\"" || hasPort(v)) { // ua is the user agent, too
 				return v, live
 			}
 		}
@@ -127,7 +129,7 @@ func triedLast(list string) (server string, live bool) {
 // upstreamStatus returns the status that a proxy had from the server that it asked last, as
 // people log $upstream_status; "-": it asked none; "": it does not say.
 func upstreamStatus(rest string) string {
-	for _, word := range []string{"upstream_status=", "us=", "upstream_addr=-", "upstream=-", "ua=\"-\""} {
+	for _, word := range []string{"upstream_status=", "us=", "upstream_addr=-", "upstream=-"} {
 		at := strings.Index(rest, word)
 		if at < 0 || at > 0 && letter(rest[at-1]) {
 			continue
@@ -264,4 +266,13 @@ func haproxySays(ends, server string) string {
 		return "a resource of the proxy was short"
 	}
 	return ""
+}
+
+// hasPort reports whether a word is an address with a port, or a Unix socket.
+func hasPort(word string) bool {
+	if strings.HasPrefix(word, "unix:") {
+		return true
+	}
+	host, port, err := net.SplitHostPort(word)
+	return err == nil && host != "" && port != "" && strings.Trim(port, "0123456789") == ""
 }

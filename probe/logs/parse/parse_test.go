@@ -30,6 +30,8 @@ func TestParse(t *testing.T) {
 		{line: `10.0.1.1 - - [29/Nov/2026:10:00:00 +0000] "GET /orders/42?a=b HTTP/1.1" 502 157 "-" "curl" "` + id + `" upstream=10.0.3.2:8080`, format: "access", text: "502 to GET /orders/42", id: id, peer: "10.0.3.2:8080", status: 502, tells: true},
 		// The second server that the proxy tried gave the answer; a group without a live one has a name only.
 		{line: `10.0.1.1 - - [29/Nov/2026:10:00:00 +0000] "GET / HTTP/1.1" 503 157 "-" "curl" upstream=10.0.3.2:8080, 10.0.3.3:8080 upstream_status=502, 503`, format: "access", text: "503 to GET /" + probe.WrittenBy + "10.0.3.3:8080", peer: "10.0.3.3:8080", status: 503, tells: true},
+		{line: `10.0.1.1 - - [29/Nov/2026:10:00:00 +0000] "GET / HTTP/1.1" 502 157 "-" ua="Mozilla/5.0 (X11)"`, format: "access", text: "502 to GET /", status: 502, tells: true},
+		{line: `10.0.1.1 - - [29/Nov/2026:10:00:00 +0000] "GET / HTTP/1.1" 502 157 "-" ua="10.0.4.2:8080" us="502"`, format: "access", text: "502 to GET /" + probe.WrittenBy + "10.0.4.2:8080", peer: "10.0.4.2:8080", status: 502, tells: true},
 		{line: `10.0.1.1 - - [29/Nov/2026:10:00:00 +0000] "GET / HTTP/1.1" 502 157 "-" "curl" upstream_addr="10.0.3.2:8080 : 10.0.4.2:8080, shop" upstream_status="504 : 502, 502"`, format: "access", text: "502 to GET /" + probe.WrittenBy + "itself", peer: "10.0.4.2:8080", status: 502, tells: true},
 		{line: `10.0.1.1 - - [29/Nov/2026:10:00:00 +0000] "GET / HTTP/1.1" 200 157 "-" "curl"`, format: "access", text: "200 to GET /", status: 200},
 		{line: `[2026-11-29T10:00:00.000Z] "GET /x HTTP/1.1" 503 UO 0 81 0 - "-" "curl" "` + id + `" "shop" "10.0.3.2:8080"`, format: "envoy", text: "503 to GET /x: circuit breaker: pending overflow (UO)", id: id, peer: "10.0.3.2:8080", status: 503, tells: true},
