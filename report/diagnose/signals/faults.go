@@ -44,7 +44,7 @@ func Observe(c *evidence.Case, h evidence.Hop) *evidence.Facts {
 		observePassing(c, f)
 	}
 	observeWire(c, f, h)
-	observeElsewhere(c, f, h)
+	passage.Elsewhere(c, f, h)
 	observeProcesses(c, f, h)
 	observePods(c, f, h)
 	observeNeighbours(c, f, h)

@@ -6,12 +6,12 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/gather"
 	"github.com/rampload/rampload/report/diagnose/hops"
 	"github.com/rampload/rampload/report/diagnose/kernels"
+	"github.com/rampload/rampload/report/diagnose/passage"
 	"github.com/rampload/rampload/report/diagnose/says"
 	"github.com/rampload/rampload/report/diagnose/waiting"
 	"github.com/rampload/rampload/report/diagnose/words"
@@ -21,8 +21,8 @@ import (
 // observeWay asks whether the waiting ends at this hop, and where in it, or behind it.
 func observeWay(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	observeEntry(c, f, h)
-	observeBodies(c, f, h)
-	observeRested(c, f, h)
+	passage.Bodies(c, f, h)
+	passage.Rested(c, f, h)
 	came := observeDemand(c, f, h)
 	s := gather.StepAt(c, h)
 	if s == nil || c.Way.Culprit == nil {
@@ -126,26 +126,6 @@ func observeEntry(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	out := words.Finite(b.Requests, 0) + words.Finite(b.Connecting, 0)
 	f.SetAt(evidence.StandsDelayed, evidence.Yes, c.Way.From, "sockets", "%s are out to %s, which has %s of them: packets there and back are under way for %s (%s before)",
 		format.Counted(out, "request"), b.Hop.Place(), format.Number(open), format.Seconds(b.RoundTrip), format.Seconds(b.RoundTripBefore))
-}
-
-// observeBodies asks whether responses break off half received because packets to the next hop and back
-// take much longer than before. A kernel may delay an acknowledgement too, but where the answer is already
-// coming its segments carry it.
-func observeBodies(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
-	const (
-		much  = 0.02 // seconds
-		times = 5    // times the round trip before
-	)
-	s := gather.StepAt(c, h)
-	if s == nil || c.Parts.Phase[attack.PhaseBody] < 0.5*c.Parts.Failed {
-		return
-	}
-	for _, b := range s.Behind {
-		if b.RoundTrip >= much && b.RoundTrip >= times*b.RoundTripBefore {
-			f.SetAt(evidence.BodiesDelayed, evidence.Yes, c.Way.From, "sockets", "packets from %s to %s and back are under way for %s (%s before), and %s of the failures broke off half received",
-				h.Host, b.Hop.Place(), format.Seconds(b.RoundTrip), format.Seconds(b.RoundTripBefore), format.Percent(c.Parts.Phase[attack.PhaseBody]/c.Parts.Failed))
-		}
-	}
 }
 
 // givenUpBefore reports whether the time after which all requests were refused is not the time limit of a

@@ -1,4 +1,4 @@
-package signals
+package passage
 
 import (
 	"github.com/rampload/rampload/probe"
@@ -9,10 +9,10 @@ import (
 	"github.com/rampload/rampload/report/format"
 )
 
-// observeRested asks whether requests to the next hop are lost on connections that had rested: just before,
+// Rested asks whether requests to the next hop are lost on connections that had rested: just before,
 // the hop asked for less than half as much as it has connections, so that most of them carried nothing. It
 // goes on asking on the others, so that those are answered.
-func observeRested(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
+func Rested(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	const (
 		least = 3.0  // seconds; a shorter rest is no rest
 		most  = 60.0 // seconds

@@ -1,4 +1,4 @@
-package signals
+package passage
 
 import (
 	"cmp"
@@ -12,11 +12,11 @@ import (
 	"github.com/rampload/rampload/report/format"
 )
 
-// observeElsewhere asks whether packets of open connections went to a machine that did not
+// Elsewhere asks whether packets of open connections went to a machine that did not
 // know them: its listener reset them, while another machine had the same connection, and got
 // a reset when it sent again what nobody waited for any more. An address moved, or what
 // spreads connections over machines chose anew, and the connections did not follow.
-func observeElsewhere(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
+func Elsewhere(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	ports := evidence.PortsOf(c, h)
 	refused := map[evidence.Tuple]string{} // by which host
 	of := func(e probe.Event) evidence.Tuple { return evidence.Tuple{Local: e.Local, Remote: e.Remote} }
