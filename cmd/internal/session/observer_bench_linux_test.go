@@ -49,6 +49,7 @@ type observed struct {
 	Conns   int // 0: a connection for every request
 	Rounds  int
 	Seconds float64 // of a turn
+	Nothing bool    // the turns that are watched are not: what then differs is the method's error
 }
 
 // turns are two turns that followed each other.
@@ -278,6 +279,12 @@ func watching(job observed, recorder session.Recorder, clock probe.Clock) (cfg s
 	if err != nil {
 		return session.Config{}, nil, err
 	}
+	if job.Nothing {
+		return session.Config{
+			Clock: clock, Recorder: recorder, Targets: []string{"nginx"}, Interval: window,
+			Offered: func(time.Duration) float64 { return 0 },
+		}, nil, nil
+	}
 	entry := profiles.Host{Name: "local", Processes: []profiles.Process{{Listen: int(addr.Port())}}}
 	m := machine.Machine{Clock: clock, Name: "local", Generator: true}
 	sources := m.Host(entry).Open(context.Background(), probe.Selection{Processes: entry.Processes})
@@ -338,18 +345,23 @@ func BenchmarkObserver(b *testing.B) {
 	}
 	most := limit.Max
 	url, server := startNginx(b, most)
-	one := func(name string, conns int, meanwhile func(b *testing.B) (stop func())) {
+	run := func(name string, job observed, meanwhile func(b *testing.B) (stop func())) {
+		job.URL, job.Server, job.Rounds, job.Seconds = url, server, rounds, seconds
 		b.Run(strings.ReplaceAll(name, " ", "-"), func(b *testing.B) {
 			for b.Loop() {
 				stop := meanwhile(b)
-				compare(b, name, observed{URL: url, Server: server, Conns: conns, Rounds: rounds, Seconds: seconds})
+				compare(b, name, job)
 				stop()
 			}
 		})
 	}
+	one := func(name string, conns int, meanwhile func(b *testing.B) (stop func())) {
+		run(name, observed{Conns: conns}, meanwhile)
+	}
 	nothing := func(*testing.B) func() { return func() {} }
 	one("keep-alive", 64, nothing)
 	one("a connection each", 0, nothing)
+	run("a connection each, and nothing watched", observed{Nothing: true}, nothing)
 	// nginx closes idle connections from 15/16 of its descriptors on.
 	many := min(10_000, int(most)/8*7)
 	one(fmt.Sprintf("%d sockets open", 2*many), 64, func(b *testing.B) func() {
